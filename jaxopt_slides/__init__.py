@@ -1,0 +1,31 @@
+"""The slides' weight-update rules as optimizers that are data: ``import jaxopt_slides as jos``."""
+
+# protocol
+from jaxopt_slides._core.apply import apply_updates as apply_updates
+from jaxopt_slides._core.chain import chain as chain
+from jaxopt_slides._core.chain import identity as identity
+from jaxopt_slides._core.chain import named_chain as named_chain
+from jaxopt_slides._core.hyperparams import hyperparams as hyperparams
+from jaxopt_slides._core.hyperparams import with_hyperparams as with_hyperparams
+from jaxopt_slides._core.types import GradientTransformation as GradientTransformation
+
+# parts
+from jaxopt_slides._parts.averaging import ema as ema
+from jaxopt_slides._parts.averaging import trace as trace
+from jaxopt_slides._parts.normalizing import scale_by_rms as scale_by_rms
+from jaxopt_slides._parts.normalizing import scale_by_rss as scale_by_rss
+from jaxopt_slides._parts.normalizing import scale_by_stddev as scale_by_stddev
+from jaxopt_slides._parts.scaling import add_decayed_weights as add_decayed_weights
+from jaxopt_slides._parts.scaling import scale as scale
+from jaxopt_slides._parts.scaling import scale_by_learning_rate as scale_by_learning_rate
+from jaxopt_slides._parts.scaling import scale_by_schedule as scale_by_schedule
+from jaxopt_slides._parts.scaling import set_to_zero as set_to_zero
+
+# rules
+from jaxopt_slides._rules.adagrad import adagrad as adagrad
+from jaxopt_slides._rules.momentum import momentum as momentum
+from jaxopt_slides._rules.nesterov import nesterov as nesterov
+from jaxopt_slides._rules.rmsprop import rmsprop as rmsprop
+from jaxopt_slides._rules.sgd import sgd as sgd
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The protocol, the lift from one array to trees, chain, hyperparameters, checks, dtypes."""

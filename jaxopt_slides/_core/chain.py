@@ -1,0 +1,194 @@
+"""Composition: one transformation after another, ours or any library's."""
+
+import dataclasses
+import inspect
+from typing import Any
+
+import jax
+from jax.tree_util import Partial
+
+from jaxopt_slides._core.checks import require_same_tree
+from jaxopt_slides._core.dtypes import cast, widen
+from jaxopt_slides._core.lift import Context, Node, halves, transformation
+from jaxopt_slides._core.types import GradientTransformation, PyTree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False)
+class Chain(Node):
+    """Members in order; each sees the updates of the one before. ``names`` makes the state a dict."""
+
+    members: tuple[Node, ...]
+    names: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"static": True})
+
+    name = "chain"
+
+    @property
+    def wants_extra(self) -> bool:
+        return any(m.wants_extra for m in self.members)
+
+    def init(self, params: PyTree) -> PyTree:
+        return self.pack([m.init(params) for m in self.members])
+
+    def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
+        states = []
+        for member, s in zip(self.members, self.substates(state), strict=True):
+            updates, s = member.update(updates, s, context)
+            states.append(s)
+        return updates, self.pack(states)
+
+    def children(self) -> tuple[tuple[str, Node], ...]:
+        labels = self.names or tuple(str(i) for i in range(len(self.members)))
+        return tuple(zip(labels, self.members, strict=True))
+
+    def with_children(self, children: list[Node]) -> "Chain":
+        return Chain(tuple(children), self.names)
+
+    def pack(self, states: list[PyTree]) -> PyTree:
+        """The members' states as the chain's."""
+        return tuple(states) if self.names is None else dict(zip(self.names, states, strict=True))
+
+    def substates(self, state: PyTree) -> list[PyTree]:
+        expected = tuple if self.names is None else dict
+        fits = type(state) is expected and len(state) == len(self.members)
+        if not fits or (self.names is not None and set(state) != set(self.names)):
+            raise TypeError(
+                f"chain: expected a {expected.__name__} of {len(self.members)} states, one for each "
+                f"of {[str(m.name) for m in self.members] if self.names is None else self.names}, "
+                f"got {_describe(state)}. Was this state made by another optimizer?"
+            )
+        return list(state) if self.names is None else [state[n] for n in self.names]
+
+    def __repr__(self) -> str:
+        if self.names is None:
+            return f"chain({', '.join(map(repr, self.members))})"
+        return f"named_chain({', '.join(map(repr, self.children()))})"
+
+
+def _describe(state: Any) -> str:
+    kind = type(state).__name__
+    return f"{kind} of {len(state)}" if isinstance(state, tuple | list | dict) else kind
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False)
+class Foreign(Node):
+    """One half of another library's transformation.
+
+    It sees updates in the dtypes in which they came and computes under standard dtype promotion.
+    """
+
+    function: Any  # Partial: static unless the other library's function is itself a pytree
+    wants_extra: bool = dataclasses.field(default=False, metadata={"static": True})
+
+    @property
+    def name(self) -> str:
+        return getattr(self.function.func, "__qualname__", "a foreign transform").split(".")[0]
+
+    def init(self, params: PyTree) -> PyTree:
+        with jax.numpy_dtype_promotion("standard"):
+            return self.function(params)
+
+    def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
+        extra = context.extra if self.wants_extra else {}
+        with jax.numpy_dtype_promotion("standard"):
+            narrow = cast(updates, context.dtypes)
+            new, state = self.function(narrow, state, context.params, **extra)
+        require_same_tree(self.name, "new updates", new, "updates", updates)
+        return jax.tree.map(widen, new), state
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _foreign_halves(index: int, tx: Any) -> tuple[Node, Node]:
+    members = tuple(tx) if isinstance(tx, tuple) and len(tx) == 2 else (tx, None)
+    members = (getattr(tx, "init", members[0]), getattr(tx, "update", members[1]))
+    if not all(map(callable, members)) or isinstance(tx, type):
+        hint = " Call the constructor: pass momentum(0.1), not momentum." if callable(tx) else ""
+        raise TypeError(
+            f"chain: member {index} is {tx!r:.80}; expected a GradientTransformation, ours or any "
+            f"optax-style (init, update) pair.{hint}"
+        )
+    init, update = (m if isinstance(m, Partial) else Partial(m) for m in members)
+    parameters = inspect.signature(members[1]).parameters.values()
+    wants_extra = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    return Foreign(init), Foreign(update, wants_extra)
+
+
+def _halves_of_all(transforms: Any) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    ours = [
+        (halves(tx) if isinstance(tx, GradientTransformation) else None) or _foreign_halves(i, tx)
+        for i, tx in enumerate(transforms)
+    ]
+    return tuple(i for i, _ in ours), tuple(u for _, u in ours)
+
+
+def chain(*transforms: Any) -> GradientTransformation:
+    """Applies transformations in order, each to the updates of the one before.
+
+    Narrow updates are widened to float32 once on entry and narrowed once at the end, so that
+    float16 values too small for float16 live between members.
+
+    Args:
+      *transforms: transformations, ours or optax-style ``(init, update)`` pairs; none at all is the
+        identity. Another library's members are static: they add no hyperparameters.
+
+    Returns:
+      A transformation whose state is the tuple of its members' states.
+
+    Raises:
+      TypeError: a member is not a pair of functions.
+
+    Example:
+      >>> tx = chain(scale_by_rms(decay=0.75), scale_by_learning_rate(0.1))
+      >>> updates, state = tx.update(jnp.array([3.0, -3.0]), tx.init(jnp.zeros(2)))
+      >>> updates
+      Array([-0.2,  0.2], dtype=float32)
+
+    Note:
+      Keyword arguments of ``update`` reach the members that take them, as in optax.
+    """
+    inits, updates = _halves_of_all(transforms)
+    return transformation(Chain(inits), Chain(updates))
+
+
+def named_chain(*transforms: tuple[str, Any]) -> GradientTransformation:
+    """A :func:`chain` of ``(name, transformation)`` pairs, whose state is a dict by name.
+
+    Args:
+      *transforms: pairs of a unique name and a transformation.
+
+    Returns:
+      A transformation; :func:`hyperparams` qualifies ambiguous hyperparameters by these names.
+
+    Raises:
+      TypeError: an argument is not a (string, transformation) pair.
+      ValueError: a name occurs twice.
+
+    Example:
+      >>> tx = named_chain(("first", scale(2.0)), ("second", scale(3.0)))
+      >>> hyperparams(tx)
+      {'first.step_size': 2.0, 'second.step_size': 3.0}
+    """
+    for i, pair in enumerate(transforms):
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+            raise TypeError(
+                f"named_chain: member {i} is {pair!r:.80}; expected a (name, transformation) pair."
+            )
+    names = tuple(name for name, _ in transforms)
+    if twice := [n for n in names if names.count(n) > 1]:
+        raise ValueError(f"named_chain: the name {twice[0]!r} occurs twice; names must be unique.")
+    inits, updates = _halves_of_all([tx for _, tx in transforms])
+    return transformation(Chain(inits, names), Chain(updates, names))
+
+
+def identity() -> GradientTransformation:
+    """Leaves updates as they are: the empty :func:`chain`.
+
+    Example:
+      >>> tx = identity()
+      >>> tx.update({"w": 2.0}, tx.init({"w": 1.0}))
+      ({'w': Array(2., dtype=float32, weak_type=True)}, ())
+    """
+    return chain()

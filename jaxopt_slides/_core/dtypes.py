@@ -1,0 +1,61 @@
+"""Widening, narrowing, and state arrays that follow their parameter."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.experimental.shard_alike import shard_alike
+
+from jaxopt_slides._core.types import PyTree
+
+
+@functools.cache
+def promote(a: Any, b: Any) -> Any:
+    """The dtype that holds both, also where the user has made promotion strict."""
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.promote_types(a, b)
+
+
+def wide(dtype: Any) -> Any:
+    """The dtype a rule computes in: float32 or wider, complex if ``dtype`` is."""
+    return promote(dtype, jnp.float32)
+
+
+def real(dtype: Any) -> Any:
+    """The dtype of ``abs`` of an array of ``dtype``: what accumulators of squares have."""
+    return jnp.finfo(dtype).dtype
+
+
+def widen(x: Any) -> jax.Array:
+    """``x`` in the dtype that a rule computes in."""
+    return jnp.asarray(x, wide(jnp.result_type(x)))
+
+
+def dtypes_of(tree: PyTree) -> list[Any]:
+    """The dtypes of the leaves, in order."""
+    return [jnp.result_type(leaf) for leaf in jax.tree.leaves(tree)]
+
+
+def cast(tree: PyTree, dtypes: list[Any]) -> PyTree:
+    """The leaves of ``tree`` in ``dtypes``."""
+    leaves, treedef = jax.tree.flatten(tree)
+    return treedef.unflatten(x.astype(d) for x, d in zip(leaves, dtypes, strict=True))
+
+
+def full_like(w: Any, value: Any = 0.0, *, accumulator: bool = False) -> jax.Array:
+    """An array shaped and sharded as ``w`` in its wide dtype, real if an ``accumulator`` of squares.
+
+    Called eagerly, ``jnp.full_like`` keeps the sharding. Under a caller's jit on a mesh with Auto
+    axes the compiler would drop it, since a constant depends on no parameter; ``shard_alike`` ties
+    the two together.
+    """
+    dtype = wide(jnp.result_type(w))
+    if accumulator:
+        dtype = real(dtype)
+    if isinstance(value, jax.Array):
+        value = value.astype(dtype)
+    s = jnp.full_like(w, value, dtype=dtype)
+    if isinstance(w, jax.core.Tracer):
+        s = shard_alike(jax.lax.stop_gradient(w), s)[1]
+    return s

@@ -1,0 +1,54 @@
+r"""The slides' formulas, each written once; rules and parts call the same ones."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_slides._core.numbers import NearOne
+
+
+def square(g: jax.Array) -> jax.Array:
+    r"""The elementwise square :math:`|g|^2`, real also for complex gradients."""
+    if jnp.iscomplexobj(g):
+        return jnp.square(g.real) + jnp.square(g.imag)
+    return jnp.square(g)
+
+
+def moving_average(beta: NearOne, s: jax.Array, x: jax.Array) -> jax.Array:
+    r""":math:`s \leftarrow \beta s + (1 - \beta)\,x`."""
+    return beta * s + (1 - beta) * x
+
+
+def integrate_velocity(mu: jax.Array, v: jax.Array, u: jax.Array) -> jax.Array:
+    r""":math:`v \leftarrow \mu v + u`; the slides' momentum has :math:`u = -\alpha g`."""
+    return mu * v + u
+
+
+def look_ahead(mu: jax.Array, v: jax.Array, u: jax.Array) -> jax.Array:
+    r"""Nesterov's update :math:`\mu v + u` from the *new* velocity: one more step of it, in advance."""
+    return mu * v + u
+
+
+def variance(s: jax.Array, m: jax.Array) -> jax.Array:
+    r""":math:`s - |m|^2`, which rounding can make negative: then 0."""
+    return jnp.where(s > square(m), s - square(m), 0)
+
+
+def root(s: jax.Array) -> jax.Array:
+    r""":math:`\sqrt{s}`, bounded away from 0 by the smallest normal number.
+
+    At :math:`s = 0` the derivative of a square root is infinite, and times a zero gradient it would
+    make every hypergradient NaN; and with :math:`\epsilon = 0` a zero gradient would be 0/0.
+    """
+    return jnp.sqrt(jnp.maximum(s, jnp.finfo(s.dtype).tiny))
+
+
+def divide_by_root(g: jax.Array, s: jax.Array, eps: Any, eps_root: Any) -> jax.Array:
+    r""":math:`g / (\sqrt{s + \epsilon_{\text{root}}} + \epsilon)`; the slides' code has 0 and 1e-7.
+
+    Where no gradient ever came (g = s = 0) the derivative by g would be :math:`1/\epsilon`; a loss
+    at rest there would multiply it by itself at every step until it overflows. It is 0 instead.
+    """
+    g = jnp.where((g == 0) & (s == 0), 0, g)
+    return g / (root(s + eps_root) + eps)

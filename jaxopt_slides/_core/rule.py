@@ -1,0 +1,154 @@
+"""What a rule is: a dataclass of hyperparameters with ``start`` and ``step`` for one array."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar, dataclass_transform
+
+import jax
+
+from jaxopt_slides._core.numbers import NearOne, Range, number, resolve
+
+
+T = TypeVar("T", bound=type)
+ELSEWHERE = ()  # stands, without a leaf, for a hyperparameter that the other half of the pair owns
+
+
+class Idle(NamedTuple):
+    """What one step with zero gradient does to (weight, state): see :mod:`_core.coasting`.
+
+    Attributes:
+      moves: the update can be nonzero although the gradient is zero.
+      linear_in_g: ``step`` is linear in (g, s) together, so it may follow a member that moves.
+      varies: the map depends on the count, as a bias correction does.
+    """
+
+    moves: bool = False
+    linear_in_g: bool = False
+    varies: bool = False
+
+
+def hyperparameter(
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    near_one: bool = False,
+    of: str = "update",
+    optional: bool = False,
+    default: Any = dataclasses.MISSING,
+) -> Any:
+    """A field that is one real hyperparameter: one leaf of the optimizer."""
+    allowed = Range(low, high, near_one, of, optional)
+    return dataclasses.field(default=default, metadata={"range": allowed})
+
+
+def option(default: Any = dataclasses.MISSING) -> Any:
+    """A field that is a static choice: hashable, compared by value, part of the tree structure."""
+    return dataclasses.field(default=default, metadata={"static": True})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter, option))
+def rule(cls: T) -> T:
+    """Makes ``cls`` a frozen dataclass and a pytree whose leaves are its hyperparameters."""
+    cls = dataclasses.dataclass(frozen=True, repr=False)(cls)
+    fields = dataclasses.fields(cls)
+    jax.tree_util.register_dataclass(
+        cls,
+        data_fields=[f.name for f in fields if "range" in f.metadata],
+        meta_fields=[f.name for f in fields if "range" not in f.metadata],
+    )
+    return cls
+
+
+class Rule:
+    """A rule for one array.
+
+    ``start(w)`` returns the state of one array and ``step(g, s)`` the pair (what to add to the array,
+    the next state); a rule with ``needs_params`` has ``step(g, s, w)``. Inside ``step`` every
+    hyperparameter is a scalar of the array's (real) compute dtype, and ``s.count`` is the number of
+    earlier steps; the lift advances the count. ``State`` is a NamedTuple whose first field is
+    ``count``; a field that an option leaves unused is None.
+    """
+
+    name: ClassVar[str]
+    State: ClassVar[type]
+    start: Callable[[Any], Any]
+    step: Callable[..., tuple[Any, Any]]
+    needs_params: ClassVar[bool] = False
+
+    @property
+    def idle(self) -> Idle | str:
+        """How the rule coasts, or the reason why it cannot."""
+        return "does not say what it does when its gradient is zero"
+
+    @classmethod
+    def hyperparameters(cls) -> Iterator[tuple[str, Range]]:
+        """The names and ranges of the real hyperparameters."""
+        for field in dataclasses.fields(cls):  # pyright: ignore[reportArgumentType]
+            if "range" in field.metadata:
+                yield field.name, field.metadata["range"]
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed, unchecked."""
+        return dataclasses.replace(self, **changes)  # pyright: ignore[reportArgumentType]
+
+    def checked(self) -> Self:
+        """A copy with every hyperparameter checked and in its stored form."""
+        return self.replace(
+            **{n: number(getattr(self, n), r, self.name, n) for n, r in self.hyperparameters()}
+        )
+
+    def half(self, of: str) -> Self:
+        """The hyperparameters of ``init`` or those of ``update``; the others become ELSEWHERE."""
+        others = (n for n, r in self.hyperparameters() if r.of != of)
+        return self.replace(**{n: ELSEWHERE for n in others if getattr(self, n) is not None})
+
+    def zeroed(self) -> Self:
+        """A copy whose hyperparameters are all 0: enough to ask ``start`` for shapes and dtypes."""
+        used = (n for n, _ in self.hyperparameters() if getattr(self, n) is not None)
+        return self.replace(**{n: 0.0 for n in used})
+
+    def at(self, count: Any, dtype: Any) -> Self:
+        """The rule with every hyperparameter a scalar of ``dtype``: its value at ``count``."""
+        return self.replace(
+            **{
+                n: resolve(getattr(self, n), count, dtype, r.near_one, self.name, n)
+                for n, r in self.hyperparameters()
+                if not self.absent(n)
+            }
+        )
+
+    def absent(self, name: str) -> bool:
+        """Whether this half does not hold the hyperparameter: unused, or the other half's."""
+        stored = getattr(self, name)
+        return stored is None or isinstance(stored, tuple)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether any hyperparameter depends on the count."""
+        return any(callable(getattr(self, n)) for n, _ in self.hyperparameters())
+
+    def __repr__(self) -> str:
+        fields = dataclasses.fields(self)  # pyright: ignore[reportArgumentType]
+        shown = ((f.name, getattr(self, f.name)) for f in fields)
+        shown = ((n, v) for n, v in shown if v is not False and not self.absent(n))
+        arguments = [f"{n}={v!r}" for n, v in shown]
+        return f"{self.name}({', '.join(arguments)})"
+
+
+def value_of(stored: Any) -> Any:
+    """A hyperparameter as the user gave it."""
+    return stored.value if isinstance(stored, NearOne) else stored
+
+
+def require_options(owner: str, **options: Any) -> None:
+    """Static choices are True or False, nothing else."""
+    for name, value in options.items():
+        if not isinstance(value, bool):
+            raise TypeError(f"{owner}: {name} must be True or False, got {value!r:.60}.")
+
+
+def require_bias_correctable(owner: str, decay: Any, bias_correction: bool) -> None:
+    """At decay 1 nothing enters the average, and its correction would be 0/0."""
+    if bias_correction and isinstance(decay, int | float) and decay == 1:
+        raise ValueError(f"{owner}: bias_correction needs a decay below 1, got {decay!r}.")

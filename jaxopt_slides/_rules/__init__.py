@@ -1,0 +1,1 @@
+"""The slides' rules, one file each."""

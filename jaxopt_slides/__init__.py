@@ -28,4 +28,9 @@ from jaxopt_slides._rules.nesterov import nesterov as nesterov
 from jaxopt_slides._rules.rmsprop import rmsprop as rmsprop
 from jaxopt_slides._rules.sgd import sgd as sgd
 
+# training
+from jaxopt_slides.training.batches import sample_batches as sample_batches
+from jaxopt_slides.training.fit import fit as fit
+from jaxopt_slides.training.step import make_step as make_step
+
 __version__ = "0.1.0"

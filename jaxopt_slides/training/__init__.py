@@ -1,0 +1,5 @@
+"""The slides' SGD main loop as functions: sample a batch, take a step, fit."""
+
+from jaxopt_slides.training.batches import sample_batches as sample_batches
+from jaxopt_slides.training.fit import fit as fit
+from jaxopt_slides.training.step import make_step as make_step

@@ -1,0 +1,103 @@
+"""The loop's first line: ``data_batch = dataset.sample_data_batch()``."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_slides._core.types import PyTree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """Minibatches of a data set, a pure function of the key and the step: see :func:`sample_batches`."""
+
+    key: jax.Array
+    data: PyTree  # [examples, ...] a leaf
+    batch_size: int = dataclasses.field(metadata={"static": True})
+    replace: bool = dataclasses.field(metadata={"static": True})
+
+    @property
+    def examples(self) -> int:
+        """The number of examples in the data set."""
+        return jax.tree.leaves(self.data)[0].shape[0]
+
+    def indices(self, start: int, steps: int) -> jax.Array:
+        """The examples of steps ``start`` to ``start + steps - 1``, ``[steps, batch_size]``."""
+        if self.replace:
+            keys = jax.vmap(lambda t: jax.random.fold_in(self.key, t))(jnp.arange(start, start + steps))
+            shape = (self.batch_size,)
+            return jax.vmap(lambda k: jax.random.randint(k, shape, 0, self.examples))(keys)
+        an_epoch = self.examples // self.batch_size
+        first, last = start // an_epoch, (start + steps - 1) // an_epoch
+        rows = [self._epoch(e, an_epoch) for e in range(first, last + 1)]
+        offset = start - first * an_epoch
+        return jnp.concatenate(rows)[offset : offset + steps] if rows else self._epoch(0, 0)
+
+    def _epoch(self, epoch: int, batches: int) -> jax.Array:
+        order = jax.random.permutation(jax.random.fold_in(self.key, epoch), self.examples)
+        return order[: batches * self.batch_size].reshape(batches, self.batch_size)
+
+    def take(self, indices: jax.Array) -> PyTree:
+        """The examples with these indices."""
+        return jax.tree.map(lambda x: x[indices], self.data)
+
+    def __iter__(self) -> Iterator[PyTree]:
+        an_epoch = 1 if self.replace else self.examples // self.batch_size
+        start = 0
+        while True:
+            for row in self.indices(start, an_epoch):
+                yield self.take(row)
+            start += an_epoch
+
+
+def sample_batches(
+    key: jax.Array, data: PyTree, batch_size: int, *, replace: bool = False
+) -> Batches:
+    """Random minibatches of a data set, without end.
+
+    Without replacement every epoch is a new permutation, cut into whole batches; the rest of an
+    epoch that does not fill a batch is left out of that epoch. With replacement every example of
+    every batch is drawn anew. Batch t depends on ``key`` and t alone.
+
+    Args:
+      key: a JAX random key.
+      data: a tree of arrays ``[examples, ...]``, all with the same number of examples.
+      batch_size: the number of examples in a batch, 1 to ``examples``.
+      replace: draw with replacement.
+
+    Returns:
+      An endless iterable of trees ``[batch_size, ...]``; :func:`fit` takes it as ``batches`` and then
+      gathers inside its scan.
+
+    Raises:
+      ValueError: no arrays, unequal numbers of examples, or a batch larger than the data set.
+      TypeError: a ``batch_size`` that is not an integer.
+
+    Example:
+      >>> batches = sample_batches(jax.random.key(0), {"x": jnp.arange(6)}, batch_size=2)
+      >>> epoch = list(itertools.islice(batches, 3))
+      >>> sorted(int(i) for batch in epoch for i in batch["x"])
+      [0, 1, 2, 3, 4, 5]
+
+    References:
+      Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".
+    """
+    sizes = {jnp.shape(x)[:1] for x in jax.tree.leaves(data)}
+    if len(sizes) != 1 or sizes == {()}:
+        raise ValueError(
+            f"sample_batches: the data must be arrays with one common number of examples in front, "
+            f"got leading axes {sorted(sizes)}."
+        )
+    ((examples,),) = sizes
+    if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__"):
+        raise TypeError(f"sample_batches: batch_size must be an integer, got {batch_size!r:.60}.")
+    if not 1 <= batch_size <= examples:
+        raise ValueError(
+            f"sample_batches: batch_size must be in [1, {examples}], the number of examples, got "
+            f"{batch_size}."
+        )
+    return Batches(key, jax.tree.map(jnp.asarray, data), int(batch_size), replace)

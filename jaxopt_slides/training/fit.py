@@ -1,0 +1,244 @@
+"""The loop itself: ``while True``, many steps per dispatch."""
+
+import functools
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxopt_slides._core.formulas import square
+from jaxopt_slides._core.hyperparams import hyperparams
+from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides.training.batches import Batches
+from jaxopt_slides.training.step import Taken, as_ours, copied, is_traced, take_step
+
+
+class Fit(NamedTuple):
+    """What :func:`fit` returns.
+
+    Attributes:
+      params: the parameters after the last step.
+      state: the optimizer's state, to go on from.
+      history: what was recorded, ``[steps, ...]`` by name.
+    """
+
+    params: PyTree
+    state: PyTree
+    history: dict[str, PyTree]
+
+
+class Report(NamedTuple):
+    """What ``progress`` and ``stop`` are called with after every dispatch.
+
+    Attributes:
+      step: how many steps are done.
+      steps: how many there are to be.
+      loss: the last step's loss.
+      steps_per_second: over the last dispatch.
+      history: what was recorded in the last dispatch.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    steps_per_second: float
+    history: dict[str, PyTree]
+
+
+def _norm(tree: PyTree) -> jax.Array:
+    return jnp.sqrt(sum((jnp.sum(square(x)) for x in jax.tree.leaves(tree)), jnp.zeros(())))
+
+
+RECORDERS: dict[str, Callable[[Taken], Any]] = {
+    "loss": lambda taken: taken.loss,
+    "aux": lambda taken: taken.aux,
+    "params": lambda taken: taken.params,
+    "gradient_norm": lambda taken: _norm(taken.gradient),
+    "update_norm": lambda taken: _norm(taken.updates),
+}
+
+
+def _hyperparameter(name: str, taken: Taken) -> jax.Array:
+    return jnp.asarray(hyperparams(taken.tx, taken.state)[name], float)
+
+
+def _recorders(record: Any, tx: GradientTransformation, state: PyTree) -> tuple[tuple[str, Any], ...]:
+    """The names and functions to record, hashable; the loss is always among them."""
+    if isinstance(record, Mapping):
+        wanted = dict(record)
+    else:
+        names = [record] if isinstance(record, str) else list(record)
+        known = {n: functools.partial(_hyperparameter, n) for n in hyperparams(tx, state)} | RECORDERS
+        if unknown := [n for n in names if n not in known]:
+            raise ValueError(f"fit: cannot record {unknown[0]!r}; known are {sorted(known)}.")
+        wanted = {n: known[n] for n in names}
+    return tuple({"loss": RECORDERS["loss"], **wanted}.items())
+
+
+def _scan(loss, has_aux, recorders, length, tx, params, state, data, xs):
+    """``length`` steps; ``xs`` are the batches, or their indices into ``data``."""
+
+    def body(carry, x):
+        batch = () if x is None else (x,) if data is None else (data.take(x),)
+        *carry, taken = take_step(loss, has_aux, tx, *carry, batch)
+        return tuple(carry), {name: function(taken) for name, function in recorders}
+
+    (params, state), history = jax.lax.scan(body, (params, state), xs, length=length)
+    return Fit(params, state, history)
+
+
+_jitted_scan = jax.jit(_scan, static_argnums=(0, 1, 2, 3), donate_argnums=(5, 6))
+
+
+def _source(batches: Any, steps: int) -> tuple[Batches | None, Callable[[int, int], Any]]:
+    """The data that the scan gathers from, and what it scans over for ``count`` steps."""
+    if batches is None:
+        return None, lambda start, count: None
+    if isinstance(batches, Batches):
+        return batches, batches.indices
+    if isinstance(batches, Iterator):
+        return None, lambda start, count: _stack(batches, count)
+    leading = {jnp.shape(x)[:1] for x in jax.tree.leaves(batches)}
+    if not leading or any(not axis or axis[0] < steps for axis in leading):
+        raise ValueError(
+            f"fit: batches must be None, an iterator, sample_batches(...), or arrays with one batch "
+            f"a step in front, at least {steps}; got leading axes {sorted(leading)}."
+        )
+    return None, lambda start, count: jax.tree.map(lambda x: x[start : start + count], batches)
+
+
+def _stack(batches: Iterator[PyTree], count: int) -> PyTree:
+    taken = list(itertools.islice(batches, count))
+    if len(taken) < count:
+        raise ValueError(f"fit: the iterator ended {count - len(taken)} batches before the last step.")
+    return jax.tree.map(lambda *xs: np.stack(xs), *taken)
+
+
+def _printer(steps: int) -> Callable[[Report], None]:
+    """Progress through tqdm where it is installed, else a line on stderr per dispatch."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return lambda r: print(
+            f"step {r.step}/{r.steps}  loss {r.loss:.4g}  {r.steps_per_second:.3g} steps/s",
+            file=sys.stderr,
+        )
+    bar = tqdm(total=steps, unit="step")
+
+    def show(report: Report) -> None:
+        bar.set_postfix(loss=f"{report.loss:.4g}", refresh=False)
+        bar.update(report.step - bar.n)
+        if report.step == steps:
+            bar.close()
+
+    return show
+
+
+def _require_finite(losses: np.ndarray, done: int) -> None:
+    if not np.isfinite(losses).all():
+        first = int(np.argmin(np.isfinite(losses)))
+        raise FloatingPointError(
+            f"fit: the loss is {losses[first]} at step {done + first} (steps count from 0). The usual "
+            f"causes are a learning rate that is too high and a batch with non-finite values."
+        )
+
+
+def fit(
+    loss: Callable[..., Any],
+    tx: GradientTransformation,
+    params: PyTree,
+    *,
+    steps: int,
+    batches: Any = None,
+    state: PyTree = None,
+    has_aux: bool = False,
+    record: str | Sequence[str] | Mapping[str, Callable[[Taken], Any]] = ("loss",),
+    progress: bool | Callable[[Report], Any] = False,
+    stop: Callable[[Report], bool] | None = None,
+    every: int = 100,
+    check_finite: bool = False,
+) -> Fit:
+    """Trains: the slides' main loop, ``every`` steps per dispatch in one ``lax.scan``.
+
+    The optimizer is an argument of the compiled program: calls that differ in hyperparameters only
+    compile once. Inside a caller's ``jit`` or ``vmap`` the whole run is one scan, so a sweep is
+    ``jax.vmap(lambda tx: fit(loss, tx, params, steps=100).history["loss"])(stacked)``.
+
+    Args:
+      loss: ``loss(params)`` without batches, else ``loss(params, batch)``; a scalar, or
+        ``(scalar, aux)`` with ``has_aux``.
+      tx: a transformation, ours or any optax-style pair.
+      params: the first parameters; they survive.
+      steps: how many steps to take, at least 0.
+      batches: None; :func:`sample_batches`; a tree of arrays ``[steps, ...]``, one batch a step; or
+        any iterator of batches.
+      state: the optimizer's state to go on from; by default ``tx.init(params)``.
+      has_aux: the loss returns ``(loss, aux)``.
+      record: names among ``"loss"`` (always recorded), ``"aux"``, ``"params"`` (the iterates before
+        each update), ``"gradient_norm"``, ``"update_norm"`` and any name in ``hyperparams(tx)``; or
+        a mapping of names to functions of the step taken.
+      progress: True shows loss and steps per second, through tqdm where it is installed; a callable
+        is called with a report after every dispatch.
+      stop: called with the report after every dispatch; training ends when it returns True.
+      every: steps per dispatch, at least 1.
+      check_finite: raise at the first loss that is not finite.
+
+    Returns:
+      The last params and state, and the history ``[steps, ...]`` by name.
+
+    Raises:
+      ValueError: bad ``steps`` or ``every``, too few batches, or an unknown name to record.
+      FloatingPointError: with ``check_finite``, a loss that is not finite, naming the step.
+
+    Example:
+      >>> result = fit(lambda w: jnp.sum(w**2), momentum(0.1), jnp.array([1.0]), steps=3)
+      >>> result.history["loss"]
+      Array([1.    , 0.64  , 0.2116], dtype=float32)
+
+    References:
+      Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".
+    """
+    for name, value, least in (("steps", steps, 0), ("every", every, 1)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"fit: {name} must be an integer, at least {least}, got {value!r:.60}.")
+    tx = as_ours(tx)
+    traced = is_traced(tx, params, state, None if isinstance(batches, Iterator) else batches)
+    fresh, data_and_xs = state is None, _source(batches, steps)
+    state = tx.init(params) if fresh else state
+    program = (loss, has_aux, _recorders(record, tx, state))
+    if traced:
+        if progress or stop or check_finite:
+            raise ValueError("fit: progress, stop and check_finite need concrete values, not jit or vmap.")
+        data, xs = data_and_xs
+        return _scan(*program, steps, tx, params, state, data, xs(0, steps))
+    show = _printer(steps) if progress is True else progress or None
+    carry = copied((params, state))
+    return _loop(program, tx, carry, data_and_xs, steps, every, (show, stop, check_finite))
+
+
+def _loop(program, tx, carry, data_and_xs, steps, every, watch) -> Fit:
+    """Dispatch after dispatch, with a look at the losses in between where one is asked for."""
+    (data, xs), (show, stop, check_finite) = data_and_xs, watch
+    history, done = [], 0
+    while done < steps or not history:
+        count, began = min(every, steps - done), time.perf_counter()
+        result = _jitted_scan(*program, count, tx, *carry, data, xs(done, count))
+        carry, done = result[:2], done + count
+        history.append(result.history)
+        if not (show or stop or check_finite) or not count:
+            continue
+        losses = np.asarray(result.history["loss"])
+        if check_finite:
+            _require_finite(losses, done - count)
+        rate = count / (time.perf_counter() - began)
+        report = Report(done, steps, float(losses[-1]), rate, result.history)
+        if show:
+            show(report)
+        if stop and stop(report):
+            break
+    return Fit(*carry, jax.tree.map(lambda *xs: jnp.concatenate(xs), *history))

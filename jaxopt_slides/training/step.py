@@ -1,0 +1,145 @@
+"""The loop's body: loss, gradient, update."""
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_slides._core.apply import apply_updates
+from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.lift import halves
+from jaxopt_slides._core.types import GradientTransformation, PyTree
+
+
+class Taken(NamedTuple):
+    """One training step, as the recorders of :func:`fit` see it.
+
+    Attributes:
+      loss: the loss at ``params``, before the update.
+      aux: what the loss function returned beside it, or None.
+      params: the parameters before the update.
+      gradient: the gradient at ``params``.
+      updates: what was added to ``params``.
+      tx: the optimizer.
+      state: its state before the update.
+    """
+
+    loss: jax.Array
+    aux: PyTree
+    params: PyTree
+    gradient: PyTree
+    updates: PyTree
+    tx: GradientTransformation
+    state: PyTree
+
+
+def take_step(
+    loss: Callable[..., Any],
+    has_aux: bool,
+    tx: GradientTransformation,
+    params: PyTree,
+    state: PyTree,
+    batch: tuple[PyTree, ...],
+) -> tuple[PyTree, PyTree, Taken]:
+    """The slide's four lines: batch, forward, backward, ``x += update``."""
+    value, gradient = jax.value_and_grad(loss, has_aux=has_aux)(params, *batch)
+    updates, new_state = tx.update(gradient, state, params)
+    value, aux = value if has_aux else (value, None)
+    taken = Taken(value, aux, params, gradient, updates, tx, state)
+    return apply_updates(params, updates), new_state, taken
+
+
+def _step(loss, has_aux, tx, params, state, batch):
+    params, state, taken = take_step(loss, has_aux, tx, params, state, batch)
+    return params, state, (taken.loss, taken.aux) if has_aux else taken.loss
+
+
+_plain_step = jax.jit(_step, static_argnums=(0, 1))
+_donating_step = jax.jit(_step, static_argnums=(0, 1), donate_argnums=(3, 4))
+
+
+def copied(tree: PyTree) -> PyTree:
+    """Fresh buffers that may be donated, one for every leaf."""
+    return jax.tree.map(functools.partial(jnp.array, copy=True), tree)
+
+
+def is_traced(*trees: PyTree) -> bool:
+    """Whether any leaf is a tracer."""
+    return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(trees))
+
+
+def as_ours(tx: Any) -> GradientTransformation:
+    """Any transformation as a pytree that jit takes: another library's is wrapped in a chain."""
+    if isinstance(tx, GradientTransformation) and halves(tx) is not None:
+        return tx
+    return chain(tx)
+
+
+class _Step:
+    """A training step that donates what it returned itself, and nothing else of the caller's."""
+
+    def __init__(self, loss, tx, has_aux, donate):
+        self._loss, self._tx, self._has_aux, self._donate = loss, tx, has_aux, donate
+        self._returned = []
+
+    def __call__(self, params: PyTree, state: PyTree, *batch: PyTree):
+        arguments = (self._loss, self._has_aux, self._tx)
+        if is_traced(self._tx, params, state, batch):
+            return _step(*arguments, params, state, batch)
+        if not self._donate:
+            return _plain_step(*arguments, params, state, batch)
+        if not self._is_own((params, state)):
+            params, state = copied((params, state))
+        result = _donating_step(*arguments, params, state, batch)
+        self._returned = [weakref.ref(x) for x in jax.tree.leaves(result[:2])]
+        return result
+
+    def _is_own(self, tree: PyTree) -> bool:
+        leaves = jax.tree.leaves(tree)
+        same = len(leaves) == len(self._returned)
+        return same and all(r() is x for r, x in zip(self._returned, leaves, strict=True))
+
+
+def make_step(
+    loss: Callable[..., Any],
+    tx: GradientTransformation,
+    *,
+    has_aux: bool = False,
+    donate: bool = True,
+) -> Callable[..., tuple[PyTree, PyTree, Any]]:
+    """One jitted training step, for those who write the loop themselves.
+
+    The step takes the optimizer as an argument of one program: two steps made from the same loss
+    with different learning rates share one compilation.
+
+    Args:
+      loss: ``loss(params, *batch)``, a scalar, or ``(scalar, aux)`` with ``has_aux``.
+      tx: a transformation, ours or any optax-style pair.
+      has_aux: the loss returns ``(loss, aux)``.
+      donate: let a step write its results into the buffers of the params and state that the step
+        before returned, which are then gone. Params and state from anywhere else are copied first,
+        so the caller's own survive.
+
+    Returns:
+      ``step(params, state, *batch) -> (params, state, loss)``, with ``(loss, aux)`` for ``loss`` if
+      ``has_aux``. Inside a caller's jit or scan it is traced inline, without donation.
+
+    Raises:
+      TypeError: ``tx`` is not a transformation.
+
+    Example:
+      >>> step = make_step(lambda w, x: jnp.sum((w - x) ** 2), momentum(0.1))
+      >>> w = jnp.array([0.0])
+      >>> state = momentum(0.1).init(w)
+      >>> for x in [1.0, 1.0]:
+      ...     w, state, loss = step(w, state, x)
+      >>> w, loss
+      (Array([0.54], dtype=float32), Array(0.64, dtype=float32))
+
+    References:
+      Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".
+    """
+    return _Step(loss, as_ours(tx), has_aux, donate)

@@ -48,8 +48,8 @@ def require_same_tree(owner: str, what: str, tree: PyTree, of: str, like: PyTree
         problem = f"the {what} have {where(unknown[0])}, which the {of} do not have"
     else:
         problem = (
-            f"the leaves have the same paths in different containers, {str(got):.120} in the {what} "
-            f"and {str(expected):.120} in the {of}"
+            f"the leaves have the same paths in different containers, {got!s:.120} in the {what} "
+            f"and {expected!s:.120} in the {of}"
         )
     raise ValueError(
         f"{owner}: the {what} and the {of} are different trees: {problem} ({len(got_paths)} leaves "

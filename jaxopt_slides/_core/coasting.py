@@ -137,9 +137,7 @@ def product(step: Transition, counts: list[Any], k: jax.Array, dtype: Any) -> ja
     return jax.lax.fori_loop(0, k, body, eye)
 
 
-def coast(
-    tx: GradientTransformation, state: PyTree, params: PyTree, k: Any
-) -> tuple[PyTree, PyTree]:
+def coast(tx: GradientTransformation, state: PyTree, params: PyTree, k: Any) -> tuple[PyTree, PyTree]:
     """What k updates with zero gradients add up to, without taking them one by one.
 
     Args:

@@ -165,7 +165,7 @@ def as_schedule(schedule: Any) -> Any:
     return ForeignSchedule(schedule)
 
 
-def resolve(value: Any, count: Any, dtype: Any, near_one: bool, owner: str, name: str) -> Any:
+def resolve(value: Any, count: Any, dtype: Any, near_one: bool, label: str) -> Any:
     """The hyperparameter's value at ``count`` as a scalar of ``dtype``."""
     if callable(value):
         value = value(count)
@@ -173,7 +173,7 @@ def resolve(value: Any, count: Any, dtype: Any, near_one: bool, owner: str, name
     stored = value.offset if isinstance(value, NearOne) else value
     if jnp.shape(stored):
         raise ValueError(
-            f"{owner}: {name} has shape {jnp.shape(stored)} where a scalar was expected. A stacked "
+            f"{label} has shape {jnp.shape(stored)} where a scalar was expected. A stacked "
             f"optimizer is used under jax.vmap, and a schedule returns one number."
         )
     stored = jnp.asarray(stored).astype(dtype)

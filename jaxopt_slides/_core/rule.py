@@ -9,7 +9,6 @@ import jax
 
 from jaxopt_slides._core.numbers import NearOne, Range, number, resolve
 
-
 T = TypeVar("T", bound=type)
 ELSEWHERE = ()  # stands, without a leaf, for a hyperparameter that the other half of the pair owns
 
@@ -106,13 +105,13 @@ class Rule:
     def zeroed(self) -> Self:
         """A copy whose hyperparameters are all 0: enough to ask ``start`` for shapes and dtypes."""
         used = (n for n, _ in self.hyperparameters() if getattr(self, n) is not None)
-        return self.replace(**{n: 0.0 for n in used})
+        return self.replace(**dict.fromkeys(used, 0.0))
 
     def at(self, count: Any, dtype: Any) -> Self:
         """The rule with every hyperparameter a scalar of ``dtype``: its value at ``count``."""
         return self.replace(
             **{
-                n: resolve(getattr(self, n), count, dtype, r.near_one, self.name, n)
+                n: resolve(getattr(self, n), count, dtype, r.near_one, f"{self.name}: {n}")
                 for n, r in self.hyperparameters()
                 if not self.absent(n)
             }

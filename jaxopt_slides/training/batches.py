@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +12,7 @@ from jaxopt_slides._core.types import PyTree
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Minibatches of a data set, a pure function of the key and the step: see :func:`sample_batches`."""
+    """Minibatches as a pure function of the key and the step: see :func:`sample_batches`."""
 
     key: jax.Array
     data: PyTree  # [examples, ...] a leaf
@@ -46,6 +45,7 @@ class Batches:
         return jax.tree.map(lambda x: x[indices], self.data)
 
     def __iter__(self) -> Iterator[PyTree]:
+        """One batch after another, without end."""
         an_epoch = 1 if self.replace else self.examples // self.batch_size
         start = 0
         while True:
@@ -54,9 +54,7 @@ class Batches:
             start += an_epoch
 
 
-def sample_batches(
-    key: jax.Array, data: PyTree, batch_size: int, *, replace: bool = False
-) -> Batches:
+def sample_batches(key: jax.Array, data: PyTree, batch_size: int, *, replace: bool = False) -> Batches:
     """Random minibatches of a data set, without end.
 
     Without replacement every epoch is a new permutation, cut into whole batches; the rest of an

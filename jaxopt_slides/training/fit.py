@@ -15,7 +15,7 @@ from jaxopt_slides._core.formulas import square
 from jaxopt_slides._core.hyperparams import hyperparams
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides.training.batches import Batches
-from jaxopt_slides.training.step import Taken, as_ours, copied, is_traced, take_step
+from jaxopt_slides.training.step import Program, Taken, as_ours, copied, is_traced, take_step
 
 
 class Fit(NamedTuple):
@@ -80,29 +80,30 @@ def _recorders(record: Any, tx: GradientTransformation, state: PyTree) -> tuple[
     return tuple({"loss": RECORDERS["loss"], **wanted}.items())
 
 
-def _scan(loss, has_aux, recorders, length, tx, params, state, data, xs):
-    """``length`` steps; ``xs`` are the batches, or their indices into ``data``."""
+def _scan(program, length, tx, carry, source):
+    """``length`` steps; the source is (None, batches) or (data, indices into it)."""
+    data, xs = source
 
     def body(carry, x):
         batch = () if x is None else (x,) if data is None else (data.take(x),)
-        *carry, taken = take_step(loss, has_aux, tx, *carry, batch)
-        return tuple(carry), {name: function(taken) for name, function in recorders}
+        params, state, taken = take_step(program, tx, *carry, batch)
+        return (params, state), {name: function(taken) for name, function in program.recorders}
 
-    (params, state), history = jax.lax.scan(body, (params, state), xs, length=length)
+    (params, state), history = jax.lax.scan(body, carry, xs, length=length)
     return Fit(params, state, history)
 
 
-_jitted_scan = jax.jit(_scan, static_argnums=(0, 1, 2, 3), donate_argnums=(5, 6))
+_jitted_scan = jax.jit(_scan, static_argnums=(0, 1), donate_argnums=3)
 
 
 def _source(batches: Any, steps: int) -> tuple[Batches | None, Callable[[int, int], Any]]:
     """The data that the scan gathers from, and what it scans over for ``count`` steps."""
     if batches is None:
-        return None, lambda start, count: None
+        return None, lambda _start, _count: None
     if isinstance(batches, Batches):
         return batches, batches.indices
     if isinstance(batches, Iterator):
-        return None, lambda start, count: _stack(batches, count)
+        return None, lambda _start, count: _stack(batches, count)
     leading = {jnp.shape(x)[:1] for x in jax.tree.leaves(batches)}
     if not leading or any(not axis or axis[0] < steps for axis in leading):
         raise ValueError(
@@ -119,15 +120,13 @@ def _stack(batches: Iterator[PyTree], count: int) -> PyTree:
     return jax.tree.map(lambda *xs: np.stack(xs), *taken)
 
 
-def _printer(steps: int) -> Callable[[Report], None]:
+def _printer(steps: int) -> Callable[[Report], Any]:
     """Progress through tqdm where it is installed, else a line on stderr per dispatch."""
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        return lambda r: print(
-            f"step {r.step}/{r.steps}  loss {r.loss:.4g}  {r.steps_per_second:.3g} steps/s",
-            file=sys.stderr,
-        )
+        line = "step {0.step}/{0.steps}  loss {0.loss:.4g}  {0.steps_per_second:.3g} steps/s\n"
+        return lambda report: sys.stderr.write(line.format(report))
     bar = tqdm(total=steps, unit="step")
 
     def show(report: Report) -> None:
@@ -206,39 +205,52 @@ def fit(
     for name, value, least in (("steps", steps, 0), ("every", every, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"fit: {name} must be an integer, at least {least}, got {value!r:.60}.")
-    tx = as_ours(tx)
+    tx, (data, xs) = as_ours(tx), _source(batches, steps)
     traced = is_traced(tx, params, state, None if isinstance(batches, Iterator) else batches)
-    fresh, data_and_xs = state is None, _source(batches, steps)
-    state = tx.init(params) if fresh else state
-    program = (loss, has_aux, _recorders(record, tx, state))
-    if traced:
-        if progress or stop or check_finite:
-            raise ValueError("fit: progress, stop and check_finite need concrete values, not jit or vmap.")
-        data, xs = data_and_xs
-        return _scan(*program, steps, tx, params, state, data, xs(0, steps))
-    show = _printer(steps) if progress is True else progress or None
-    carry = copied((params, state))
-    return _loop(program, tx, carry, data_and_xs, steps, every, (show, stop, check_finite))
+    state = tx.init(params) if state is None else state
+    program = Program(loss, has_aux, _recorders(record, tx, state))
+    if not traced:
+        watch = Watch(_printer(steps) if progress is True else progress or None, stop, check_finite)
+        return _loop(
+            lambda carry, start, count: _jitted_scan(
+                program, count, tx, carry, (data, xs(start, count))
+            ),
+            copied((params, state)),
+            steps,
+            every,
+            watch,
+        )
+    if progress or stop or check_finite:
+        raise ValueError("fit: progress, stop and check_finite need concrete values, not jit or vmap.")
+    return _scan(program, steps, tx, (params, state), (data, xs(0, steps)))
 
 
-def _loop(program, tx, carry, data_and_xs, steps, every, watch) -> Fit:
+class Watch(NamedTuple):
+    """What looks at the losses between two dispatches."""
+
+    show: Callable[[Report], Any] | None
+    stop: Callable[[Report], bool] | None
+    check_finite: bool
+
+    def wants_to_end(self, result: Fit, done: int, steps: int, seconds: float) -> bool:
+        """Checks, shows, and asks whether to stop."""
+        losses = np.asarray(result.history["loss"])
+        if self.check_finite:
+            _require_finite(losses, done - len(losses))
+        report = Report(done, steps, float(losses[-1]), len(losses) / seconds, result.history)
+        if self.show:
+            self.show(report)
+        return bool(self.stop and self.stop(report))
+
+
+def _loop(dispatch: Callable[..., Fit], carry: Any, steps: int, every: int, watch: Watch) -> Fit:
     """Dispatch after dispatch, with a look at the losses in between where one is asked for."""
-    (data, xs), (show, stop, check_finite) = data_and_xs, watch
-    history, done = [], 0
-    while done < steps or not history:
+    history, done, ended = [], 0, False
+    while not ended and (done < steps or not history):
         count, began = min(every, steps - done), time.perf_counter()
-        result = _jitted_scan(*program, count, tx, *carry, data, xs(done, count))
+        result = dispatch(carry, done, count)
         carry, done = result[:2], done + count
         history.append(result.history)
-        if not (show or stop or check_finite) or not count:
-            continue
-        losses = np.asarray(result.history["loss"])
-        if check_finite:
-            _require_finite(losses, done - count)
-        rate = count / (time.perf_counter() - began)
-        report = Report(done, steps, float(losses[-1]), rate, result.history)
-        if show:
-            show(report)
-        if stop and stop(report):
-            break
+        if any(watch) and count:
+            ended = watch.wants_to_end(result, done, steps, time.perf_counter() - began)
     return Fit(*carry, jax.tree.map(lambda *xs: jnp.concatenate(xs), *history))

@@ -36,29 +36,36 @@ class Taken(NamedTuple):
     state: PyTree
 
 
+class Program(NamedTuple):
+    """What of a training step is static."""
+
+    loss: Callable[..., Any]
+    has_aux: bool
+    recorders: tuple[tuple[str, Callable[[Taken], Any]], ...] = ()
+
+
 def take_step(
-    loss: Callable[..., Any],
-    has_aux: bool,
+    program: Program,
     tx: GradientTransformation,
     params: PyTree,
     state: PyTree,
     batch: tuple[PyTree, ...],
 ) -> tuple[PyTree, PyTree, Taken]:
     """The slide's four lines: batch, forward, backward, ``x += update``."""
-    value, gradient = jax.value_and_grad(loss, has_aux=has_aux)(params, *batch)
+    value, gradient = jax.value_and_grad(program.loss, has_aux=program.has_aux)(params, *batch)
     updates, new_state = tx.update(gradient, state, params)
-    value, aux = value if has_aux else (value, None)
+    value, aux = value if program.has_aux else (value, None)
     taken = Taken(value, aux, params, gradient, updates, tx, state)
     return apply_updates(params, updates), new_state, taken
 
 
-def _step(loss, has_aux, tx, params, state, batch):
-    params, state, taken = take_step(loss, has_aux, tx, params, state, batch)
-    return params, state, (taken.loss, taken.aux) if has_aux else taken.loss
+def _step(program, tx, params, state, batch):
+    params, state, taken = take_step(program, tx, params, state, batch)
+    return params, state, (taken.loss, taken.aux) if program.has_aux else taken.loss
 
 
-_plain_step = jax.jit(_step, static_argnums=(0, 1))
-_donating_step = jax.jit(_step, static_argnums=(0, 1), donate_argnums=(3, 4))
+_plain_step = jax.jit(_step, static_argnums=0)
+_donating_step = jax.jit(_step, static_argnums=0, donate_argnums=(2, 3))
 
 
 def copied(tree: PyTree) -> PyTree:
@@ -81,19 +88,18 @@ def as_ours(tx: Any) -> GradientTransformation:
 class _Step:
     """A training step that donates what it returned itself, and nothing else of the caller's."""
 
-    def __init__(self, loss, tx, has_aux, donate):
-        self._loss, self._tx, self._has_aux, self._donate = loss, tx, has_aux, donate
-        self._returned = []
+    def __init__(self, program: Program, tx: GradientTransformation, donate: bool):
+        self._program, self._tx, self._donate = program, tx, donate
+        self._returned: list[weakref.ref] = []
 
     def __call__(self, params: PyTree, state: PyTree, *batch: PyTree):
-        arguments = (self._loss, self._has_aux, self._tx)
         if is_traced(self._tx, params, state, batch):
-            return _step(*arguments, params, state, batch)
+            return _step(self._program, self._tx, params, state, batch)
         if not self._donate:
-            return _plain_step(*arguments, params, state, batch)
+            return _plain_step(self._program, self._tx, params, state, batch)
         if not self._is_own((params, state)):
             params, state = copied((params, state))
-        result = _donating_step(*arguments, params, state, batch)
+        result = _donating_step(self._program, self._tx, params, state, batch)
         self._returned = [weakref.ref(x) for x in jax.tree.leaves(result[:2])]
         return result
 
@@ -142,4 +148,4 @@ def make_step(
     References:
       Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".
     """
-    return _Step(loss, as_ours(tx), has_aux, donate)
+    return _Step(Program(loss, has_aux), as_ours(tx), donate)

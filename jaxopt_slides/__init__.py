@@ -33,4 +33,15 @@ from jaxopt_slides.training.batches import sample_batches as sample_batches
 from jaxopt_slides.training.fit import fit as fit
 from jaxopt_slides.training.step import make_step as make_step
 
+# schedules
+from jaxopt_slides.schedules import constant_schedule as constant_schedule
+from jaxopt_slides.schedules import cosine_decay_schedule as cosine_decay_schedule
+from jaxopt_slides.schedules import exponential_decay as exponential_decay
+from jaxopt_slides.schedules import join_schedules as join_schedules
+from jaxopt_slides.schedules import linear_schedule as linear_schedule
+from jaxopt_slides.schedules import piecewise_constant_schedule as piecewise_constant_schedule
+from jaxopt_slides.schedules import polynomial_schedule as polynomial_schedule
+from jaxopt_slides.schedules import sutskever_schedule as sutskever_schedule
+from jaxopt_slides.schedules import warmup_cosine_decay_schedule as warmup_cosine_decay_schedule
+
 __version__ = "0.1.0"

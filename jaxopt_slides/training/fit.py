@@ -77,7 +77,7 @@ def _recorders(record: Any, tx: GradientTransformation, state: PyTree) -> tuple[
         if unknown := [n for n in names if n not in known]:
             raise ValueError(f"fit: cannot record {unknown[0]!r}; known are {sorted(known)}.")
         wanted = {n: known[n] for n in names}
-    return tuple({"loss": RECORDERS["loss"], **wanted}.items())
+    return tuple({**wanted, "loss": RECORDERS["loss"]}.items())
 
 
 def _scan(program, length, tx, carry, source):

@@ -28,11 +28,6 @@ from jaxopt_slides._rules.nesterov import nesterov as nesterov
 from jaxopt_slides._rules.rmsprop import rmsprop as rmsprop
 from jaxopt_slides._rules.sgd import sgd as sgd
 
-# training
-from jaxopt_slides.training.batches import sample_batches as sample_batches
-from jaxopt_slides.training.fit import fit as fit
-from jaxopt_slides.training.step import make_step as make_step
-
 # schedules
 from jaxopt_slides.schedules import constant_schedule as constant_schedule
 from jaxopt_slides.schedules import cosine_decay_schedule as cosine_decay_schedule
@@ -43,5 +38,10 @@ from jaxopt_slides.schedules import piecewise_constant_schedule as piecewise_con
 from jaxopt_slides.schedules import polynomial_schedule as polynomial_schedule
 from jaxopt_slides.schedules import sutskever_schedule as sutskever_schedule
 from jaxopt_slides.schedules import warmup_cosine_decay_schedule as warmup_cosine_decay_schedule
+
+# training
+from jaxopt_slides.training.batches import sample_batches as sample_batches
+from jaxopt_slides.training.fit import fit as fit
+from jaxopt_slides.training.step import make_step as make_step
 
 __version__ = "0.1.0"

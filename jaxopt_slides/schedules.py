@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.tree_util import DictKey, Partial
 
 from jaxopt_slides._core.numbers import Range, as_schedule, number
@@ -73,7 +74,7 @@ def _schedule(owner: str, function: Any, **numbers: Any) -> _Schedule:
 
 
 def _known(*values: Any) -> bool:
-    return not any(isinstance(value, jax.core.Tracer) for value in values)
+    return not any(isinstance(value, Tracer) for value in values)
 
 
 def _real(x: Any) -> jax.Array:

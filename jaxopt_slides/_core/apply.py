@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from jaxopt_slides._core.checks import require_float_leaves, require_same_shapes, require_same_tree
 from jaxopt_slides._core.dtypes import promote
@@ -30,7 +31,7 @@ def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
     Note:
       optax's function of this name broadcasts and truncates integer parameters silently.
     """
-    if any(isinstance(x, jax.core.Tracer) for t in (params, updates) for x in jax.tree.leaves(t)):
+    if any(isinstance(x, Tracer) for t in (params, updates) for x in jax.tree.leaves(t)):
         return _apply(params, updates)
     try:
         return _jitted_apply(params, updates)

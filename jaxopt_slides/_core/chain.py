@@ -49,7 +49,7 @@ class Chain(Node):
         return tuple(states) if self.names is None else dict(zip(self.names, states, strict=True))
 
     def substates(self, state: PyTree) -> list[PyTree]:
-        expected = tuple if self.names is None else dict
+        expected: type = tuple if self.names is None else dict
         fits = type(state) is expected and len(state) == len(self.members)
         if not fits or (self.names is not None and set(state) != set(self.names)):
             raise TypeError(
@@ -102,8 +102,8 @@ class Foreign(Node):
 
 
 def _foreign_halves(index: int, tx: Any) -> tuple[Node, Node]:
-    members = tuple(tx) if isinstance(tx, tuple) and len(tx) == 2 else (tx, None)
-    members = (getattr(tx, "init", members[0]), getattr(tx, "update", members[1]))
+    pair: tuple[Any, Any] = tx if isinstance(tx, tuple) and len(tx) == 2 else (tx, None)
+    members = (getattr(tx, "init", pair[0]), getattr(tx, "update", pair[1]))
     if not all(map(callable, members)) or isinstance(tx, type):
         hint = " Call the constructor: pass momentum(0.1), not momentum." if callable(tx) else ""
         raise TypeError(

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.experimental.shard_alike import shard_alike
+from jax.core import Tracer
 
 from jaxopt_slides._core.types import PyTree
 
@@ -47,8 +47,8 @@ def full_like(w: Any, value: Any = 0.0, *, accumulator: bool = False) -> jax.Arr
     """An array shaped and sharded as ``w`` in its wide dtype, real if an ``accumulator`` of squares.
 
     Called eagerly, ``jnp.full_like`` keeps the sharding. Under a caller's jit on a mesh with Auto
-    axes the compiler would drop it, since a constant depends on no parameter; ``shard_alike`` ties
-    the two together.
+    axes the compiler would drop it, since a constant depends on no parameter: a choice between two
+    equal values, element by element of ``w``, ties the two together and costs nothing later.
     """
     dtype = wide(jnp.result_type(w))
     if accumulator:
@@ -56,6 +56,4 @@ def full_like(w: Any, value: Any = 0.0, *, accumulator: bool = False) -> jax.Arr
     if isinstance(value, jax.Array):
         value = value.astype(dtype)
     s = jnp.full_like(w, value, dtype=dtype)
-    if isinstance(w, jax.core.Tracer):
-        s = shard_alike(jax.lax.stop_gradient(w), s)[1]
-    return s
+    return jnp.where(w == w, s, s) if isinstance(w, Tracer) else s  # noqa: PLR0124 (a dependency)

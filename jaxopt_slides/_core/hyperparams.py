@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
+from jax.core import Tracer
 
 from jaxopt_slides._core.lift import Lifted, Node, halves, transformation
 from jaxopt_slides._core.numbers import NearOne, number
@@ -199,7 +200,7 @@ def _unchanged(stored: Any, value: Any) -> bool:
     if _same(read, value):
         return True
     arrays = isinstance(read, jax.Array) and isinstance(value, jax.Array)
-    if not arrays or isinstance(read, jax.core.Tracer) or isinstance(value, jax.core.Tracer):
+    if not arrays or isinstance(read, Tracer) or isinstance(value, Tracer):
         return False
     return read.dtype == value.dtype and read.shape == value.shape and bool((read == value).all())
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.tree_util import Partial
 
 from jaxopt_slides._core.checks import (
@@ -176,7 +177,7 @@ def run_update(node: Node, /, updates: PyTree, state: PyTree, params: PyTree = N
     """``tx.update``: one cached jit call when called eagerly, inline when called while tracing."""
     if node.wants_extra:
         return _update(node, updates, state, params, extra)
-    if any(isinstance(x, jax.core.Tracer) for x in _samples(node, updates, state, params)):
+    if any(isinstance(x, Tracer) for x in _samples(node, updates, state, params)):
         return _update(node, updates, state, params, {})
     try:
         return _jitted_update(node, updates, state, params)

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.tree_util import Partial
 
 from jaxopt_slides._core.dtypes import wide
@@ -92,7 +93,7 @@ def number(value: Any, allowed: Range, owner: str, name: str) -> Any:
         return as_schedule(value)
     if isinstance(value, jax.Array):
         value = _scalar_array(value, owner, name)
-        if not isinstance(value, jax.core.Tracer):
+        if not isinstance(value, Tracer):
             require_in_range(float(value), allowed, owner, name)
     else:
         value = _python_float(value, owner, name)

@@ -66,7 +66,8 @@ class Rule:
     the next state); a rule with ``needs_params`` has ``step(g, s, w)``. Inside ``step`` every
     hyperparameter is a scalar of the array's (real) compute dtype, and ``s.count`` is the number of
     earlier steps; the lift advances the count. ``State`` is a NamedTuple whose first field is
-    ``count``; a field that an option leaves unused is None.
+    ``count``; a field that an option leaves unused is None. ``idle`` is an :class:`Idle`, or the reason
+    why the rule cannot coast.
     """
 
     name: ClassVar[str]
@@ -74,11 +75,7 @@ class Rule:
     start: Callable[[Any], Any]
     step: Callable[..., tuple[Any, Any]]
     needs_params: ClassVar[bool] = False
-
-    @property
-    def idle(self) -> Idle | str:
-        """How the rule coasts, or the reason why it cannot."""
-        return "does not say what it does when its gradient is zero"
+    idle: Any = "does not say what it does when its gradient is zero"
 
     @classmethod
     def hyperparameters(cls) -> Iterator[tuple[str, Range]]:

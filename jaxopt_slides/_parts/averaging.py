@@ -22,14 +22,14 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Py
 class TraceState(NamedTuple):
     """State of :func:`trace`."""
 
-    count: jax.Array  # [], int32: steps taken
+    count: int | jax.Array  # [], int32: steps taken
     velocity: PyTree  # [*shape] a leaf
 
 
 class EmaState(NamedTuple):
     """State of :func:`ema`."""
 
-    count: jax.Array  # [], int32: steps taken
+    count: int | jax.Array  # [], int32: steps taken
     mean: PyTree  # [*shape] a leaf
 
 

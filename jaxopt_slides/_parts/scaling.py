@@ -13,7 +13,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Sc
 class ScaleState(NamedTuple):
     """State of the parts without memory: the count, for schedules."""
 
-    count: jax.Array  # [], int32: steps taken
+    count: int | jax.Array  # [], int32: steps taken
 
 
 class _Stateless(Rule):

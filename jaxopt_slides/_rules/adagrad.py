@@ -14,7 +14,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Py
 class AdagradState(NamedTuple):
     """State of :func:`adagrad`."""
 
-    count: jax.Array  # [], int32: steps taken
+    count: int | jax.Array  # [], int32: steps taken
     sum_of_squares: PyTree  # [*shape] a leaf, real, non-negative: the slide's c, the code's cache
 
 

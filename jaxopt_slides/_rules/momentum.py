@@ -14,7 +14,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Py
 class MomentumState(NamedTuple):
     """State of :func:`momentum`."""
 
-    count: jax.Array  # [], int32: steps taken
+    count: int | jax.Array  # [], int32: steps taken
     velocity: PyTree  # [*shape] a leaf: the slide's p
 
 

@@ -14,7 +14,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Py
 class NesterovState(NamedTuple):
     """State of :func:`nesterov`."""
 
-    count: jax.Array  # [], int32: steps taken
+    count: int | jax.Array  # [], int32: steps taken
     velocity: PyTree  # [*shape] a leaf
 
 

@@ -29,7 +29,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Py
 class RMSPropState(NamedTuple):
     """State of :func:`rmsprop`."""
 
-    count: jax.Array  # [], int32: steps taken
+    count: int | jax.Array  # [], int32: steps taken
     mean_square: PyTree  # [*shape] a leaf, real, non-negative: the slide's s, the code's cache
     mean: PyTree = None  # [*shape] a leaf: the mean gradient, if centered
     velocity: PyTree = None  # [*shape] a leaf, with momentum
@@ -76,15 +76,14 @@ def normalize(r, g, s):
     """The slides' cache and division: ``dx / (np.sqrt(cache) + 1e-7)``, with the fresh cache."""
     cache = moving_average(r.decay, s.mean_square, square(g))
     mean = moving_average(r.decay, s.mean, g) if r.centered else None
-    s = s._replace(mean_square=cache)
-    s = s._replace(mean=mean) if r.centered else s
+    new = s._replace(mean_square=cache, mean=mean)
     if r.bias_correction:
         correction = r.decay.one_minus_power(s.count + 1)
         cache = cache / correction
-        mean = mean / correction if r.centered else None
-    if r.centered:
+        mean = mean if mean is None else mean / correction
+    if mean is not None:
         cache = variance(cache, mean)
-    return divide_by_root(g, cache, r.eps, r.eps_root), s
+    return divide_by_root(g, cache, r.eps, r.eps_root), new
 
 
 def rmsprop(

@@ -14,7 +14,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Py
 class SGDState(NamedTuple):
     """State of :func:`sgd`."""
 
-    count: jax.Array  # [], int32: steps taken
+    count: int | jax.Array  # [], int32: steps taken
     velocity: PyTree = None  # [*shape] a leaf; None without momentum
 
 

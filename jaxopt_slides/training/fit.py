@@ -86,7 +86,8 @@ def _scan(program, length, tx, carry, source):
 
     def body(carry, x):
         batch = () if x is None else (x,) if data is None else (data.take(x),)
-        params, state, taken = take_step(program, tx, *carry, batch)
+        params, state = carry
+        params, state, taken = take_step(program, tx, params, state, batch)
         return (params, state), {name: function(taken) for name, function in program.recorders}
 
     (params, state), history = jax.lax.scan(body, carry, xs, length=length)
@@ -245,12 +246,15 @@ class Watch(NamedTuple):
 
 def _loop(dispatch: Callable[..., Fit], carry: Any, steps: int, every: int, watch: Watch) -> Fit:
     """Dispatch after dispatch, with a look at the losses in between where one is asked for."""
-    history, done, ended = [], 0, False
-    while not ended and (done < steps or not history):
+    history, done = [], 0
+    while True:
         count, began = min(every, steps - done), time.perf_counter()
         result = dispatch(carry, done, count)
-        carry, done = result[:2], done + count
+        carry, done = (result.params, result.state), done + count
         history.append(result.history)
+        ended = done == steps
         if any(watch) and count:
-            ended = watch.wants_to_end(result, done, steps, time.perf_counter() - began)
-    return Fit(*carry, jax.tree.map(lambda *xs: jnp.concatenate(xs), *history))
+            ended |= watch.wants_to_end(result, done, steps, time.perf_counter() - began)
+        if ended:
+            break
+    return result._replace(history=jax.tree.map(lambda *xs: jnp.concatenate(xs), *history))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from jaxopt_slides._core.apply import apply_updates
 from jaxopt_slides._core.chain import chain
@@ -75,7 +76,7 @@ def copied(tree: PyTree) -> PyTree:
 
 def is_traced(*trees: PyTree) -> bool:
     """Whether any leaf is a tracer."""
-    return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(trees))
+    return any(isinstance(x, Tracer) for x in jax.tree.leaves(trees))
 
 
 def as_ours(tx: Any) -> GradientTransformation:

@@ -21,7 +21,9 @@ class Chain(Node):
     members: tuple[Node, ...]
     names: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"static": True})
 
-    name = "chain"
+    @property
+    def name(self) -> str:
+        return "chain" if self.names is None else "named_chain"
 
     @property
     def wants_extra(self) -> bool:
@@ -53,8 +55,8 @@ class Chain(Node):
         fits = type(state) is expected and len(state) == len(self.members)
         if not fits or (self.names is not None and set(state) != set(self.names)):
             raise TypeError(
-                f"chain: expected a {expected.__name__} of {len(self.members)} states, one for each "
-                f"of {[str(m.name) for m in self.members] if self.names is None else self.names}, "
+                f"{self.name}: expected a {expected.__name__} of {len(self.members)} states, one for "
+                f"each of {[label if self.names else m.name for label, m in self.children()]}, "
                 f"got {_describe(state)}. Was this state made by another optimizer?"
             )
         return list(state) if self.names is None else [state[n] for n in self.names]
@@ -67,7 +69,9 @@ class Chain(Node):
 
 def _describe(state: Any) -> str:
     kind = type(state).__name__
-    return f"{kind} of {len(state)}" if isinstance(state, tuple | list | dict) else kind
+    if isinstance(state, dict):
+        return f"{kind} with the keys {sorted(map(str, state))!s:.200}"
+    return f"{kind} of {len(state)}" if isinstance(state, tuple | list) else kind
 
 
 @jax.tree_util.register_dataclass
@@ -101,14 +105,16 @@ class Foreign(Node):
         return self.name
 
 
-def _foreign_halves(index: int, tx: Any) -> tuple[Node, Node]:
+def _foreign_halves(label: str, tx: Any) -> tuple[Node, Node]:
     pair: tuple[Any, Any] = tx if isinstance(tx, tuple) and len(tx) == 2 else (tx, None)
     members = (getattr(tx, "init", pair[0]), getattr(tx, "update", pair[1]))
     if not all(map(callable, members)) or isinstance(tx, type):
-        hint = " Call the constructor: pass momentum(0.1), not momentum." if callable(tx) else ""
+        shown = getattr(tx, "__qualname__", f"{tx!r:.80}")
+        hint = f" Call the constructor: pass {shown}(...), not {shown}." if callable(tx) else ""
+        hint = " Members are separate arguments: chain(*members)." if isinstance(tx, list) else hint
         raise TypeError(
-            f"chain: member {index} is {tx!r:.80}; expected a GradientTransformation, ours or any "
-            f"optax-style (init, update) pair.{hint}"
+            f"{label} is {shown}; expected a GradientTransformation, ours or any optax-style "
+            f"(init, update) pair.{hint}"
         )
     init, update = (m if isinstance(m, Partial) else Partial(m) for m in members)
     parameters = inspect.signature(members[1]).parameters.values()
@@ -116,10 +122,11 @@ def _foreign_halves(index: int, tx: Any) -> tuple[Node, Node]:
     return Foreign(init), Foreign(update, wants_extra)
 
 
-def _halves_of_all(transforms: Any) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+def _halves_of_all(transforms: dict[str, Any]) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """The halves of labelled members."""
     ours = [
-        (halves(tx) if isinstance(tx, GradientTransformation) else None) or _foreign_halves(i, tx)
-        for i, tx in enumerate(transforms)
+        (halves(tx) if isinstance(tx, GradientTransformation) else None) or _foreign_halves(label, tx)
+        for label, tx in transforms.items()
     ]
     return tuple(i for i, _ in ours), tuple(u for _, u in ours)
 
@@ -143,13 +150,13 @@ def chain(*transforms: Any) -> GradientTransformation:
     Example:
       >>> tx = chain(scale_by_rms(decay=0.75), scale_by_learning_rate(0.1))
       >>> updates, state = tx.update(jnp.array([3.0, -3.0]), tx.init(jnp.zeros(2)))
-      >>> updates
+      >>> updates.round(3)
       Array([-0.2,  0.2], dtype=float32)
 
     Note:
       Keyword arguments of ``update`` reach the members that take them, as in optax.
     """
-    inits, updates = _halves_of_all(transforms)
+    inits, updates = _halves_of_all({f"chain: member {i}": tx for i, tx in enumerate(transforms)})
     return transformation(Chain(inits), Chain(updates))
 
 
@@ -164,7 +171,7 @@ def named_chain(*transforms: tuple[str, Any]) -> GradientTransformation:
 
     Raises:
       TypeError: an argument is not a (string, transformation) pair.
-      ValueError: a name occurs twice.
+      ValueError: a name occurs twice, is empty, or has a dot.
 
     Example:
       >>> tx = named_chain(("first", scale(2.0)), ("second", scale(3.0)))
@@ -179,7 +186,12 @@ def named_chain(*transforms: tuple[str, Any]) -> GradientTransformation:
     names = tuple(name for name, _ in transforms)
     if twice := [n for n in names if names.count(n) > 1]:
         raise ValueError(f"named_chain: the name {twice[0]!r} occurs twice; names must be unique.")
-    inits, updates = _halves_of_all([tx for _, tx in transforms])
+    if bad := [n for n in names if not n or "." in n]:
+        raise ValueError(
+            f"named_chain: the name {bad[0]!r} is empty or has a dot; dots separate the parts of a "
+            f"hyperparameter's name."
+        )
+    inits, updates = _halves_of_all({f"named_chain: member {n!r}": tx for n, tx in transforms})
     return transformation(Chain(inits, names), Chain(updates, names))
 
 
@@ -189,6 +201,6 @@ def identity() -> GradientTransformation:
     Example:
       >>> tx = identity()
       >>> tx.update({"w": 2.0}, tx.init({"w": 1.0}))
-      ({'w': Array(2., dtype=float32, weak_type=True)}, ())
+      ({'w': Array(2., dtype=float32)}, ())
     """
     return chain()

@@ -15,6 +15,40 @@ def where(path: tuple[Any, ...]) -> str:
     return f"leaf {jax.tree_util.keystr(path)}" if path else "the only leaf"
 
 
+def _children(tree: PyTree) -> tuple[dict[Any, PyTree], type]:
+    """The children of the outermost container, by key, and its type; a leaf has none."""
+    paths = jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda x: x is not tree)
+    return {path: child for path, child in paths if path}, type(tree)
+
+
+def _different_containers(got: PyTree, expected: PyTree, path: tuple[Any, ...] = ()) -> str:
+    """Where two trees with the same leaf paths first have different containers, in words."""
+    (ours, kind), (theirs, expected_kind) = _children(got), _children(expected)
+    if kind is expected_kind and ours.keys() == theirs.keys():
+        for key, child in ours.items():
+            if jax.tree.structure(child) != jax.tree.structure(theirs[key]):
+                return _different_containers(child, theirs[key], path + key)
+    place = f"at {jax.tree_util.keystr(path)}" if path else "outermost"
+    if kind is expected_kind:
+        return f"{place}, two of type {kind.__name__} with different keys or static parts"
+    return f"{place}, {kind.__name__} where {expected_kind.__name__} was expected"
+
+
+def _difference(got: PyTree, expected: PyTree, what: str, of: str) -> str:
+    """The first difference between two trees, in words."""
+    got_paths = [p for p, _ in jax.tree_util.tree_leaves_with_path(got)]
+    expected_paths = [p for p, _ in jax.tree_util.tree_leaves_with_path(expected)]
+    if missing := [p for p in expected_paths if p not in set(got_paths)]:
+        if not missing[0]:
+            return f"the {what} are not a single leaf, which the {of} are"
+        return f"the {what} have no {where(missing[0])}, which the {of} have"
+    if unknown := [p for p in got_paths if p not in set(expected_paths)]:
+        if not unknown[0]:
+            return f"the {what} are a single leaf, which the {of} are not"
+        return f"the {what} have {where(unknown[0])}, which the {of} do not have"
+    return f"the containers differ {_different_containers(got, expected)}"
+
+
 def require_float_leaves(owner: str, what: str, tree: PyTree) -> None:
     """Every leaf must be an array or number of a floating or complex dtype."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
@@ -38,22 +72,10 @@ def require_same_tree(owner: str, what: str, tree: PyTree, of: str, like: PyTree
     got, expected = jax.tree.structure(tree), jax.tree.structure(like)
     if got == expected:
         return
-    got_paths = [p for p, _ in jax.tree_util.tree_leaves_with_path(tree)]
-    expected_paths = [p for p, _ in jax.tree_util.tree_leaves_with_path(like)]
-    missing = [p for p in expected_paths if p not in set(got_paths)]
-    unknown = [p for p in got_paths if p not in set(expected_paths)]
-    if missing:
-        problem = f"the {what} have no {where(missing[0])}, which the {of} have"
-    elif unknown:
-        problem = f"the {what} have {where(unknown[0])}, which the {of} do not have"
-    else:
-        problem = (
-            f"the leaves have the same paths in different containers, {got!s:.120} in the {what} "
-            f"and {expected!s:.120} in the {of}"
-        )
     raise ValueError(
-        f"{owner}: the {what} and the {of} are different trees: {problem} ({len(got_paths)} leaves "
-        f"came, {len(expected_paths)} were expected)."
+        f"{owner}: the {what} and the {of} are different trees: "
+        f"{_difference(tree, like, what, of)} ({got.num_leaves} leaves came, {expected.num_leaves} "
+        f"were expected)."
     )
 
 
@@ -83,11 +105,34 @@ def require_same_dtypes(owner: str, what: str, tree: PyTree, of: str, dtypes: li
             )
 
 
-def require_state(owner: str, state: Any, expected: type) -> None:
-    """The state must be of the class that ``init`` returned."""
-    if not isinstance(state, expected):
+def require_no_complex(owner: str, what: str, tree: PyTree, of: str, like: PyTree) -> None:
+    """Where the leaves of ``like`` are real, those of ``tree`` must be real too."""
+    expected = jax.tree.leaves(like)
+    for (path, x), y in zip(jax.tree_util.tree_leaves_with_path(tree), expected, strict=True):
+        if jnp.iscomplexobj(x) and not jnp.iscomplexobj(y):
+            raise TypeError(
+                f"{owner}: {where(path)} of the {what} has dtype {jnp.result_type(x)}; the {of} have "
+                f"{jnp.result_type(y)} there and cannot take complex values."
+            )
+
+
+def require_state(owner: str, state: Any, like: Any) -> None:
+    """The state must be what ``init`` returned: of the class and with the fields of ``like``."""
+    if not isinstance(state, type(like)):
         raise TypeError(
-            f"{owner}: expected the {expected.__name__} that its init returned, got "
+            f"{owner}: expected the {type(like).__name__} that its init returned, got "
             f"{type(state).__name__}. Was this state made by another optimizer, or restored from a "
             f"checkpoint as a plain container?"
+        )
+    for field, column, used in zip(like._fields, state, like, strict=True):
+        if (column is None) != (used is None):
+            raise TypeError(
+                f"{owner}: the state has {'no' if column is None else 'a'} {field}, which this "
+                f"optimizer {'keeps' if column is None else 'does not keep'}. Was this state made by "
+                f"{owner} with other options?"
+            )
+    if jnp.shape(state[0]) or not jnp.issubdtype(jnp.result_type(state[0]), jnp.integer):
+        raise TypeError(
+            f"{owner}: the state's count must be one integer, got dtype {jnp.result_type(state[0])} "
+            f"of shape {jnp.shape(state[0])}. A stacked state is used under jax.vmap."
         )

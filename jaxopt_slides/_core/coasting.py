@@ -122,7 +122,7 @@ def power(matrix: jax.Array, k: jax.Array, *, triangular: bool) -> jax.Array:
     start = jnp.broadcast_to(eye.reshape(n, n, *ones), (n, n, *k.shape))
     result, _, _ = jax.lax.while_loop(lambda c: jnp.any(c[2] > 0), body, (start, matrix, k))
     if triangular:
-        exact = jnp.diagonal(matrix).reshape(n, *ones) ** k.astype(matrix.dtype)
+        exact = jnp.diagonal(matrix).reshape(n, *ones) ** k.astype(matrix.dtype)[None]
         result = result.at[np.arange(n), np.arange(n)].set(exact)
     return result
 
@@ -156,7 +156,7 @@ def coast(tx: GradientTransformation, state: PyTree, params: PyTree, k: Any) -> 
     if nodes is None:
         raise ValueError(f"{tx!r:.80} cannot coast: it is a foreign transform.")
     step, node = transition(nodes[1]), nodes[1]
-    states, k = _member_states(node, state), jnp.asarray(k)
+    states, k = _member_states(node, state), jnp.asarray(k, jnp.int32)
     counts = [s.count for s in states]
     leaves, treedef = jax.tree.flatten(params)
     columns = [[jax.tree.leaves(c) for c in _coordinates(s)] for s in states]

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import jax
 from jax.core import Tracer
 
+from jaxopt_slides._core.checks import require_state
 from jaxopt_slides._core.lift import Lifted, Node, halves, transformation
-from jaxopt_slides._core.numbers import NearOne, number
+from jaxopt_slides._core.numbers import NearOne, Range, number
 from jaxopt_slides._core.rule import Rule, value_of
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
@@ -45,8 +46,8 @@ def _our_halves(tx: Any, function: str) -> tuple[Node, Node]:
     if nodes is None:
         raise TypeError(
             f"{function}: expected a GradientTransformation of this library, got "
-            f"{type(tx).__name__}. Another library's optimizer shows its numbers inside chain(...) "
-            f"no more than outside."
+            f"{type(tx).__name__}. The numbers of another library's optimizer are fixed inside its "
+            f"functions."
         )
     return nodes
 
@@ -89,7 +90,8 @@ def hyperparams(
 
     Example:
       >>> hyperparams(rmsprop(learning_rate=0.01))
-      {'learning_rate': 0.01, 'decay': 0.9, 'eps': 1e-07, 'initial_accumulator_value': 0.0}
+      {'learning_rate': 0.01, 'decay': 0.9, 'eps': 1e-07, 'eps_root': 0.0,
+       'initial_accumulator_value': 0.0}
       >>> tx = momentum(0.01, linear_schedule(0.5, 0.99, 1000))
       >>> hyperparams(tx)
       {'learning_rate': 0.01, 'mu.init_value': 0.5, 'mu.end_value': 0.99, 'mu.transition_steps': 1000.0}
@@ -112,6 +114,7 @@ def hyperparams(
 def _at(node: Node, state: PyTree) -> Node:
     """The node with every schedule replaced by its value at the state's count."""
     if isinstance(node, Lifted):
+        require_state(node.name, state, node.expected_state())
         now = node.rule.at(state.count, float)
         scheduled = {
             n: getattr(now, n)
@@ -167,8 +170,9 @@ def _find(name: str, fields: list[_Field]) -> tuple[_Field, str | None]:
         tails = [".".join(field.path[i:]) for i in range(len(field.path))]
         found += [(field, None) for tail in tails if tail == name]
         found += [(field, i) for tail in tails for i in inner if tail + i == name]
-    if len(found) == 1:
-        return found[0]
+    exact = [(f, p) for f, p in found if ".".join(f.path) + (p or "") == name]
+    if len(found) == 1 or exact:
+        return (exact or found)[0]
     known = [n for k, f in _names(fields).items() for n, _ in _parameters(k, f.stored)]
     if found:
         every = sorted(".".join(f.path) for f, _ in found)
@@ -189,7 +193,14 @@ def _set(node: Node, field: _Field, value: Any, labels: tuple[str, ...] = ()) ->
         if node.rule.absent(name) or _unchanged(stored, value):
             return node
         allowed = dict(node.rule.hyperparameters())[name]
-        return Lifted(node.rule.replace(**{name: number(value, allowed, node.rule.name, name)}))
+        if value is None:
+            raise TypeError(
+                f"{node.rule.name}: {name} cannot become None, which would change the state; make a "
+                f"new {node.rule.name} without it."
+            )
+        rule = node.rule.replace(**{name: number(value, allowed, node.rule.name, name)})
+        rule.require_consistent()
+        return Lifted(rule)
     children = [_set(c, field, value, (*labels, label)) for label, c in node.children()]
     return node.with_children(children)
 
@@ -211,7 +222,7 @@ def _set_parameter(field: _Field, parameter: str, value: Any) -> Any:
     leaves, treedef = jax.tree.flatten(field.stored)
     index = names.index(parameter)
     if not _same(leaves[index], value):
-        range_ = dict(field.rule.hyperparameters())[field.path[-1]]
+        allowed = getattr(field.stored, "ranges", {}).get(parameter.rpartition(".")[2], Range())
         owner = f"{field.rule.name}: {field.path[-1]}"
-        leaves[index] = number(value, type(range_)(), owner, parameter[1:])
+        leaves[index] = number(value, allowed, owner, parameter[1:])
     return treedef.unflatten(leaves)

@@ -10,6 +10,7 @@ from jax.tree_util import Partial
 
 from jaxopt_slides._core.checks import (
     require_float_leaves,
+    require_no_complex,
     require_same_dtypes,
     require_same_shapes,
     require_same_tree,
@@ -61,6 +62,11 @@ class Node:
         del children
         return self
 
+    def merged(self, init_half: "Node") -> "Node":
+        """The two halves as one, for printing; ``self`` is the half of update."""
+        halves_ = zip(self.children(), init_half.children(), strict=True)
+        return self.with_children([u.merged(i) for (_, u), (_, i) in halves_])
+
     def substates(self, state: PyTree) -> list[PyTree]:
         """The members' states, in the order of :meth:`children`."""
         del state
@@ -91,7 +97,7 @@ class Lifted(Node):
     def init(self, params: PyTree) -> PyTree:
         leaves, treedef = jax.tree.flatten(params)
         states = [self._start(w) for w in leaves]
-        used = jax.eval_shape(self._start, jax.ShapeDtypeStruct((), jnp.float32))
+        used = self.expected_state()
         columns = [
             None if one is None else treedef.unflatten(s[i] for s in states)
             for i, one in enumerate(used)
@@ -105,14 +111,16 @@ class Lifted(Node):
         gradients, treedef = jax.tree.flatten(updates)
         self._require_matching(updates, gradients, state)
         weights = [None] * len(gradients)
-        if self.rule.needs_params:
+        if self.rule.needs_params and gradients:
             if context.params is None:
                 raise ValueError(
                     f"{self.name} needs the parameters: call update(updates, state, params)."
                 )
+            require_no_complex(self.name, "params", context.params, "updates", updates)
             weights = [widen(w) for w in jax.tree.leaves(context.params)]
         columns = [f if f is None else jax.tree.leaves(f) for f in state[1:]]
-        rules = {g.dtype: self.rule.at(state.count, real(g.dtype)) for g in gradients}
+        dtypes = dict.fromkeys(g.dtype for g in gradients)
+        rules = {dtype: self.rule.at(state.count, real(dtype)) for dtype in dtypes}
         steps = []
         for i, (g, w) in enumerate(zip(gradients, weights, strict=True)):
             s = self.rule.State(state.count, *(c if c is None else c[i] for c in columns))
@@ -124,20 +132,26 @@ class Lifted(Node):
         state = self.rule.State(next_count(state.count), *columns)
         return treedef.unflatten(u for u, _ in steps), state
 
+    def expected_state(self, dtype: Any = jnp.float32) -> Any:
+        """Shapes and dtypes of the state of one scalar of ``dtype``."""
+        return jax.eval_shape(self.rule.zeroed().start, jax.ShapeDtypeStruct((), dtype))
+
     def _require_matching(self, updates: PyTree, gradients: list[Any], state: PyTree) -> None:
         """State and updates must have one structure, one shape a leaf, and matching dtypes."""
-        require_state(self.name, state, self.rule.State)
-        fields = [(f, c) for f, c in zip(state._fields[1:], state[1:], strict=True) if c is not None]
-        expected = {}
-        for g in gradients if fields else ():
-            if g.dtype not in expected:
-                one = jax.ShapeDtypeStruct((), g.dtype)
-                expected[g.dtype] = jax.eval_shape(self.rule.zeroed().start, one)
-        for field, column in fields:
+        require_state(self.name, state, self.expected_state())
+        expected = {d: self.expected_state(d) for d in {g.dtype for g in gradients}}
+        for field, column in zip(state._fields[1:], state[1:], strict=True):
+            if column is None:
+                continue
             dtypes = [getattr(expected[g.dtype], field).dtype for g in gradients]
             require_same_tree(self.name, "updates", updates, f"state's {field}", column)
             require_same_shapes(self.name, "updates", updates, f"state's {field}", column)
             require_same_dtypes(self.name, f"state's {field}", column, "updates", dtypes)
+
+    def merged(self, init_half: Node) -> Node:
+        assert isinstance(init_half, Lifted)
+        theirs = {n: getattr(init_half.rule, n) for n, _ in self.rule.hyperparameters()}
+        return Lifted(self.rule.replace(**{n: v for n, v in theirs.items() if self.rule.absent(n)}))
 
     def __repr__(self) -> str:
         return repr(self.rule)
@@ -151,29 +165,29 @@ def next_count(count: jax.Array) -> jax.Array:
 def lift(rule: Rule) -> GradientTransformation:
     """The transformation that applies ``rule`` to every leaf; hyperparameters are checked here."""
     rule = rule.checked()
+    rule.require_consistent()
     return transformation(Lifted(rule.half("init")), Lifted(rule.half("update")))
 
 
-def transformation(init: Node, update: Node) -> GradientTransformation:
+def transformation(init_half: Node, update_half: Node) -> GradientTransformation:
     """The pair whose members carry the two halves of a node."""
-    return GradientTransformation(Partial(run_init, init), Partial(run_update, update))
+    return GradientTransformation(Partial(init, init_half), Partial(update, update_half))
 
 
 def halves(tx: GradientTransformation) -> tuple[Node, Node] | None:
     """The two nodes of one of our transformations, None for any other library's."""
-    functions = [getattr(member, "func", None) for member in tx]
-    if functions != [run_init, run_update]:
+    if [getattr(member, "func", None) for member in tx] != [init, update]:
         return None
     return tx.init.args[0], tx.update.args[0]  # pyright: ignore[reportFunctionMemberAccess]
 
 
-def run_init(node: Node, /, params: PyTree) -> PyTree:
+def init(node: Node, /, params: PyTree) -> PyTree:
     """``tx.init``: not jitted when called eagerly, so that state keeps the parameters' sharding."""
     require_float_leaves(str(node.name), "params", params)
     return node.init(params)
 
 
-def run_update(node: Node, /, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any):
+def update(node: Node, /, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any):
     """``tx.update``: one cached jit call when called eagerly, inline when called while tracing."""
     if node.wants_extra:
         return _update(node, updates, state, params, extra)
@@ -196,8 +210,10 @@ def _update(node: Node, updates: PyTree, state: PyTree, params: PyTree, extra: d
     owner = str(node.name)
     require_float_leaves(owner, "updates", updates)
     if params is not None:
+        require_float_leaves(owner, "params", params)
         require_same_tree(owner, "updates", updates, "params", params)
         require_same_shapes(owner, "updates", updates, "params", params)
+        require_no_complex(owner, "updates", updates, "params", params)
     context = Context(params, dtypes_of(updates), extra)
     wide_updates, state = node.update(jax.tree.map(widen, updates), state, context)
     require_same_tree(owner, "new updates", wide_updates, "updates", updates)

@@ -89,7 +89,7 @@ def number(value: Any, allowed: Range, owner: str, name: str) -> Any:
         value = value.value
     if value is None and allowed.optional:
         return None
-    if callable(value):
+    if callable(value) and not isinstance(value, type):
         return as_schedule(value)
     if isinstance(value, jax.Array):
         value = _scalar_array(value, owner, name)
@@ -166,10 +166,22 @@ def as_schedule(schedule: Any) -> Any:
     return ForeignSchedule(schedule)
 
 
+def _scheduled(schedule: Any, count: Any, label: str) -> jax.Array:
+    """The schedule's value at ``count``, which must be a real number."""
+    value = schedule(count)
+    is_array = isinstance(value, jax.Array | np.ndarray | np.generic)
+    dtype = value.dtype if is_array else type(value)
+    kinds = (jnp.floating, jnp.integer)
+    if dtype not in (int, float) and not (is_array and any(jnp.issubdtype(dtype, k) for k in kinds)):
+        name = dtype if is_array else dtype.__name__
+        raise TypeError(f"{label} must be a real number, but its schedule returned {name}.")
+    return jnp.asarray(value)
+
+
 def resolve(value: Any, count: Any, dtype: Any, near_one: bool, label: str) -> Any:
     """The hyperparameter's value at ``count`` as a scalar of ``dtype``."""
     if callable(value):
-        value = value(count)
+        value = _scheduled(value, count, label)
         value = NearOne(value - 1) if near_one else value
     stored = value.offset if isinstance(value, NearOne) else value
     if jnp.shape(stored):

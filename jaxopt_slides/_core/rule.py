@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, dataclass_transform
 
 import jax
+from jax.core import Tracer
 
 from jaxopt_slides._core.numbers import NearOne, Range, number, resolve
 
@@ -41,8 +42,8 @@ def hyperparameter(
     return dataclasses.field(default=default, metadata={"range": allowed})
 
 
-def option(default: Any = dataclasses.MISSING) -> Any:
-    """A field that is a static choice: hashable, compared by value, part of the tree structure."""
+def option(*, default: bool = False) -> Any:
+    """A field that is a static choice: compared by value, part of the tree structure."""
     return dataclasses.field(default=default, metadata={"static": True})
 
 
@@ -94,6 +95,9 @@ class Rule:
             **{n: number(getattr(self, n), r, self.name, n) for n, r in self.hyperparameters()}
         )
 
+    def require_consistent(self) -> None:
+        """Raises ValueError where checked hyperparameters and options contradict each other."""
+
     def half(self, of: str) -> Self:
         """The hyperparameters of ``init`` or those of ``update``; the others become ELSEWHERE."""
         others = (n for n, r in self.hyperparameters() if r.of != of)
@@ -127,7 +131,8 @@ class Rule:
     def __repr__(self) -> str:
         fields = dataclasses.fields(self)  # pyright: ignore[reportArgumentType]
         shown = ((f.name, getattr(self, f.name)) for f in fields)
-        shown = ((n, v) for n, v in shown if v is not False and not self.absent(n))
+        defaults = {f.name: f.default for f in fields if "static" in f.metadata}
+        shown = ((n, v) for n, v in shown if v is not defaults.get(n, self) and not self.absent(n))
         arguments = [f"{n}={v!r}" for n, v in shown]
         return f"{self.name}({', '.join(arguments)})"
 
@@ -144,7 +149,8 @@ def require_options(owner: str, **options: Any) -> None:
             raise TypeError(f"{owner}: {name} must be True or False, got {value!r:.60}.")
 
 
-def require_bias_correctable(owner: str, decay: Any, bias_correction: bool) -> None:
-    """At decay 1 nothing enters the average, and its correction would be 0/0."""
-    if bias_correction and isinstance(decay, int | float) and decay == 1:
-        raise ValueError(f"{owner}: bias_correction needs a decay below 1, got {decay!r}.")
+def require_below_one(owner: str, option: str, decay: Any) -> None:
+    """At decay 1 nothing enters an average, and its bias correction would be 0/0."""
+    offset = getattr(decay, "offset", None)
+    if isinstance(offset, float | jax.Array) and not isinstance(offset, Tracer) and offset == 0:
+        raise ValueError(f"{owner}: {option} needs a decay below 1, got {float(decay.value):g}.")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+from jax.tree_util import Partial
 
 PyTree = Any
 Schedule = Callable[[Any], Any]
@@ -41,4 +42,7 @@ class GradientTransformation(NamedTuple):
     update: Callable[..., tuple[PyTree, PyTree]]
 
     def __repr__(self) -> str:
-        return repr(getattr(self.update, "args", (self.update,))[0])
+        if not all(isinstance(member, Partial) and member.args for member in self):
+            return f"GradientTransformation(init={self.init!r}, update={self.update!r})"
+        init, update = (member.args[0] for member in self)  # pyright: ignore[reportFunctionMemberAccess]
+        return repr(update.merged(init))

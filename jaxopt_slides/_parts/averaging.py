@@ -12,7 +12,7 @@ from jaxopt_slides._core.rule import (
     Rule,
     hyperparameter,
     option,
-    require_bias_correctable,
+    require_below_one,
     require_options,
     rule,
 )
@@ -54,7 +54,7 @@ class Trace(Rule):
 @rule
 class Ema(Rule):
     decay: Any = hyperparameter(0, 1, near_one=True)
-    debias: bool = option()
+    debias: bool = option(default=True)
 
     name = "ema"
     State = EmaState
@@ -62,6 +62,10 @@ class Ema(Rule):
     @property
     def idle(self) -> Idle:
         return Idle(moves=True, linear_in_g=True, varies=self.debias)
+
+    def require_consistent(self) -> None:
+        if self.debias:
+            require_below_one(self.name, "debias", self.decay)
 
     def start(self, w):
         return EmaState(0, mean=full_like(w))
@@ -134,5 +138,4 @@ def ema(decay: Hyperparameter, *, debias: bool = True) -> GradientTransformation
       Array([1.5], dtype=float32)
     """
     require_options("ema", debias=debias)
-    require_bias_correctable("ema", decay, debias)
     return lift(Ema(decay, debias))

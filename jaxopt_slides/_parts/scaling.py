@@ -36,8 +36,13 @@ class Scale(_Stateless):
 
 
 @rule
-class ScaleBySchedule(Scale):
+class ScaleBySchedule(_Stateless):
+    step_size_fn: Any = hyperparameter()
+
     name = "scale_by_schedule"
+
+    def step(self, g, s):
+        return self.step_size_fn * g, s
 
 
 @rule

@@ -75,11 +75,11 @@ def adagrad(
       >>> tx = adagrad(learning_rate=0.1)
       >>> state = tx.init(jnp.zeros(2))
       >>> updates, state = tx.update(jnp.array([3.0, -0.01]), state)
-      >>> updates  # the first step has one size, whatever the gradient's
-      Array([-0.1    ,  0.099999], dtype=float32)
+      >>> updates.round(3)  # the first step has one size, whatever the gradient's
+      Array([-0.1,  0.1], dtype=float32)
       >>> updates, state = tx.update(jnp.array([4.0, 0.0]), state)
-      >>> updates
-      Array([-0.08, -0.  ], dtype=float32)
+      >>> [f"{u:.3f}" for u in updates]
+      ['-0.080', '-0.000']
 
     Note:
       torch agrees but for eps 1e-10; Keras 3 and optax put eps inside the root and start at 0.1,

@@ -19,7 +19,7 @@ from jaxopt_slides._core.rule import (
     Rule,
     hyperparameter,
     option,
-    require_bias_correctable,
+    require_below_one,
     require_options,
     rule,
 )
@@ -53,6 +53,10 @@ class RMSProp(Rule):
     @property
     def idle(self) -> Idle:
         return Idle(moves=self.momentum is not None)
+
+    def require_consistent(self) -> None:
+        if self.bias_correction:
+            require_below_one(self.name, "bias_correction", self.decay)
 
     def start(self, w):
         return RMSPropState(
@@ -136,7 +140,7 @@ def rmsprop(
     Example:
       >>> tx = rmsprop(learning_rate=0.1, decay=0.75)
       >>> updates, state = tx.update(jnp.array([3.0, 0.0]), tx.init(jnp.zeros(2)))
-      >>> updates
+      >>> updates.round(3)
       Array([-0.2, -0. ], dtype=float32)
       >>> state.mean_square
       Array([2.25, 0.  ], dtype=float32)
@@ -150,7 +154,6 @@ def rmsprop(
       "RMSprop × ADAGRAD"; Hinton, Srivastava and Swersky, Lecture 6e, 2012; Graves, 2013 (centered).
     """
     require_options("rmsprop", centered=centered, nesterov=nesterov, bias_correction=bias_correction)
-    require_bias_correctable("rmsprop", decay, bias_correction)
     if nesterov and momentum is None:
         raise ValueError("rmsprop: nesterov=True needs a momentum, got momentum=None.")
     return lift(

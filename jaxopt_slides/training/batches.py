@@ -76,6 +76,7 @@ def sample_batches(key: jax.Array, data: PyTree, batch_size: int, *, replace: bo
       TypeError: a ``batch_size`` that is not an integer.
 
     Example:
+      >>> import itertools
       >>> batches = sample_batches(jax.random.key(0), {"x": jnp.arange(6)}, batch_size=2)
       >>> epoch = list(itertools.islice(batches, 3))
       >>> sorted(int(i) for batch in epoch for i in batch["x"])

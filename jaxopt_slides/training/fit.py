@@ -196,9 +196,9 @@ def fit(
       FloatingPointError: with ``check_finite``, a loss that is not finite, naming the step.
 
     Example:
-      >>> result = fit(lambda w: jnp.sum(w**2), momentum(0.1), jnp.array([1.0]), steps=3)
+      >>> result = fit(lambda w: jnp.sum(w**2), momentum(0.25, mu=0.5), jnp.array([1.0]), steps=3)
       >>> result.history["loss"]
-      Array([1.    , 0.64  , 0.2116], dtype=float32)
+      Array([1.  , 0.25, 0.  ], dtype=float32)
 
     References:
       Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".

@@ -138,13 +138,14 @@ def make_step(
       TypeError: ``tx`` is not a transformation.
 
     Example:
-      >>> step = make_step(lambda w, x: jnp.sum((w - x) ** 2), momentum(0.1))
+      >>> tx = momentum(0.25, mu=0.5)
+      >>> step = make_step(lambda w, x: jnp.sum((w - x) ** 2), tx)
       >>> w = jnp.array([0.0])
-      >>> state = momentum(0.1).init(w)
+      >>> state = tx.init(w)
       >>> for x in [1.0, 1.0]:
       ...     w, state, loss = step(w, state, x)
       >>> w, loss
-      (Array([0.54], dtype=float32), Array(0.64, dtype=float32))
+      (Array([1.], dtype=float32), Array(0.25, dtype=float32))
 
     References:
       Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".

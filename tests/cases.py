@@ -1,0 +1,413 @@
+"""One table of every rule and part: how to make it, its numbers, and its float64 reference.
+
+A new rule is one line in RULES or PARTS; every law in laws.py then holds for it.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import Partial
+
+import jaxopt_slides as jos
+from tests import oracle
+
+STEPS, SIZE = 1000, 24
+# Multiples of 1/8: exact in every dtype, so that a narrow run has the same weights as its reference.
+WEIGHTS = np.array([(7 * i) % 49 - 24 for i in range(SIZE)]) / 8
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
+class Case(NamedTuple):
+    """One optimizer under test.
+
+    Attributes:
+      name: the test's id.
+      make: the constructor, options applied, hyperparameters by keyword.
+      hyperparameters: every real hyperparameter and its value in the tests; a schedule's parameters
+        stand here in the schedule's place.
+      oracle: ``oracle(gradients, **hyperparameters)``, the list of float64 updates.
+      terms: the same call gives the magnitude of what is summed into each update (see ``terms_of``);
+        None where nothing cancels, so that it is the update's own magnitude.
+      shown: the package's name of a hyperparameter, where it is not the keyword.
+      parts: the same optimizer as a chain of parts; it becomes a case of its own.
+      parts_shown: ``shown`` for the chain of parts.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    hyperparameters: dict[str, float]
+    oracle: Callable[..., list[Any]]
+    terms: Callable[..., list[Any]] | None = None
+    shown: Mapping[str, str] = NO_NAMES
+    parts: Callable[..., Any] | None = None
+    parts_shown: Mapping[str, str] = NO_NAMES
+
+    def __repr__(self):
+        return self.name
+
+    def tx(self, **changes):
+        """The optimizer at the case's hyperparameters, some of them changed."""
+        return self.make(**{**self.hyperparameters, **changes})
+
+    def name_of(self, keyword):
+        """The name under which ``hyperparams`` shows the constructor's keyword."""
+        return self.shown.get(keyword, keyword)
+
+    def reference(self, gradients, **changes):
+        """The float64 updates ``[steps, size]``."""
+        return np.stack(self.oracle(gradients, **{**self.hyperparameters, **changes}))
+
+    def terms_of(self, gradients, **changes):
+        r"""The scale of rounding in each update ``[steps, size]``.
+
+        A quotient is relatively accurate; a sum only relative to the magnitudes of its terms. Hence:
+        the update's own magnitude, except for velocities and averages, where it is the same sum taken
+        over magnitudes, :math:`\sum_k \mu^k |u_{t-k}|` (an old term that cancelled has left its
+        rounding behind), and for centered rules, where it is times :math:`s/(s - m^2)`, the condition
+        number of that subtraction, infinite where a constant gradient leaves no variance at all.
+        """
+        if self.terms is None:
+            return np.abs(self.reference(gradients, **changes))
+        with np.errstate(all="ignore"):
+            return np.stack(self.terms(gradients, **{**self.hyperparameters, **changes}))
+
+
+# --- Scales of rounding
+
+
+def _magnitudes(gradients):
+    return [np.abs(g) for g in gradients]
+
+
+def linear(rule):
+    """The terms of a sum of gradients with coefficients of one sign: the rule run on magnitudes."""
+    return lambda gradients, **h: _magnitudes(rule(_magnitudes(gradients), **h))
+
+
+def _condition(gradients, decay, eps_root, initial_accumulator_value, bias_correction):
+    """s / (s - m^2) at every step; infinite from 1e4 on, where float32 keeps less than two digits."""
+    s, m, numbers = initial_accumulator_value, 0.0, []
+    for t, g in enumerate(gradients):
+        beta = decay(t) if callable(decay) else decay
+        s, m = beta * s + (1 - beta) * np.abs(g) ** 2, beta * m + (1 - beta) * g
+        correction = 1 - beta ** (t + 1) if bias_correction else 1.0
+        spread = np.maximum(s / correction - np.abs(m / correction) ** 2, 0)
+        root = eps_root(t) if callable(eps_root) else eps_root
+        number = np.where(s == 0, 1, (s / correction + root) / (spread + root))
+        numbers.append(np.where(number < 1e4, number, np.inf))
+    return numbers
+
+
+def normalized(centered=False, momentum=False, nesterov=False, bias_correction=False):
+    """The terms of RMSProp: conditioned if centered, then summed up if it has a velocity."""
+
+    def terms(gradients, **h):
+        mu = h.pop("momentum", None)
+        h = {"learning_rate": 1.0, "eps_root": 0.0, "initial_accumulator_value": 0.0} | h
+        options = {"centered": centered, "bias_correction": bias_correction}
+        u = _magnitudes(oracle.rmsprop(gradients, **h, **options))
+        if centered:
+            h = {k: h[k] for k in ("decay", "eps_root", "initial_accumulator_value")}
+            numbers = _condition(gradients, **h, bias_correction=bias_correction)
+            u = [x * c for x, c in zip(u, numbers, strict=True)]
+        return oracle.trace(u, mu, nesterov) if momentum else u
+
+    return terms
+
+
+# --- References and constructors with options
+
+
+def with_options(function, **options):
+    """``function`` with static options applied."""
+    return lambda *args, **h: function(*args, **h, **options)
+
+
+def decayed(gradients, weight_decay, weights=WEIGHTS):
+    """The reference of weight decay at constant weights."""
+    return oracle.add_decayed_weights(gradients, weight_decay, [weights] * len(gradients))
+
+
+def line(count, init_value, end_value, transition_steps):
+    """A straight line from one value to another, which it then keeps."""
+    progress = jnp.minimum(jnp.asarray(count, float) / transition_steps, 1.0)
+    return init_value + (end_value - init_value) * progress
+
+
+def scheduled(**parameters):
+    """The line as a schedule whose three numbers are leaves of the optimizer."""
+    numbers = (int, float, np.generic)
+    return Partial(
+        line, **{k: float(v) if isinstance(v, numbers) else v for k, v in parameters.items()}
+    )
+
+
+def _steps(parameters):
+    return lambda t: oracle.linear_schedule(t, **parameters)
+
+
+def _oracle_of(rule):
+    """A reference ``rule(gradients, learning_rate, mu)`` with the momentum on a line."""
+    return lambda gradients, learning_rate, **p: rule(gradients, learning_rate, _steps(p))
+
+
+def coupled(gradients, weight_decay, learning_rate, mu):
+    """Weight decay before the velocity."""
+    return oracle.momentum(decayed(gradients, weight_decay), learning_rate, mu)
+
+
+def coupled_terms(gradients, weight_decay, learning_rate, mu):
+    """Its terms."""
+    magnitudes = decayed(_magnitudes(gradients), weight_decay, np.abs(WEIGHTS))
+    return _magnitudes(oracle.momentum(magnitudes, learning_rate, mu))
+
+
+def decoupled(gradients, weight_decay, learning_rate, **h):
+    """Weight decay between the normalization and the learning rate."""
+    u = decayed(oracle.scale_by_rms(gradients, **h), weight_decay)
+    return oracle.scale_by_learning_rate(u, learning_rate)
+
+
+def decoupled_terms(gradients, weight_decay, learning_rate, **h):
+    """Its terms."""
+    u = _magnitudes(oracle.scale_by_rms(gradients, **h))
+    u = decayed(u, weight_decay, np.abs(WEIGHTS))
+    return _magnitudes(oracle.scale_by_learning_rate(u, learning_rate))
+
+
+def traced_twice(gradients, first, second):
+    """A velocity of a velocity."""
+    return oracle.trace(oracle.trace(gradients, first), second)
+
+
+def averaged(gradients, learning_rate, decay, mu):
+    """A velocity of averages: a nested chain."""
+    return oracle.momentum(oracle.ema(gradients, decay), learning_rate, mu)
+
+
+# --- The table
+
+RMS = {"decay": 0.9, "eps": 1e-7, "eps_root": 0.0, "initial_accumulator_value": 0.0}
+RSS = {"eps": 1e-7, "eps_root": 0.0, "initial_accumulator_value": 0.0}
+RATE = {"learning_rate": 0.01}
+BALL = {"learning_rate": 0.01, "mu": 0.9}
+LINE = {"init_value": 0.5, "end_value": 0.99, "transition_steps": 1000.0}
+BOTH_DECAYS = {"decay": "0.decay", "momentum": "2.decay"}
+
+
+def rmsprop_case(name, numbers=None, **options):
+    """RMSProp with some options, and the chain of parts that it equals."""
+    rolling = options.get("momentum", False)
+    static = {k: v for k, v in options.items() if k != "momentum"}
+    normalize = jos.scale_by_stddev if options.get("centered") else jos.scale_by_rms
+    correct = options.get("bias_correction", False)
+
+    def parts(learning_rate, momentum=None, **h):
+        first = normalize(**h, bias_correction=correct)
+        rate = jos.scale_by_learning_rate(learning_rate)
+        if not rolling:
+            return jos.chain(first, rate)
+        return jos.chain(first, rate, jos.trace(momentum, nesterov=options.get("nesterov", False)))
+
+    h = RATE | RMS | ({"momentum": 0.9} if rolling else {}) | (numbers or {})
+    make, reference = with_options(jos.rmsprop, **static), with_options(oracle.rmsprop, **static)
+    shown = BOTH_DECAYS if rolling else {}
+    return Case(name, make, h, reference, normalized(**options), parts=parts, parts_shown=shown)
+
+
+def adagrad_case(name, **numbers):
+    """Adagrad, and the chain of parts that it equals."""
+
+    def parts(learning_rate, **h):
+        return jos.chain(jos.scale_by_rss(**h), jos.scale_by_learning_rate(learning_rate))
+
+    return Case(name, jos.adagrad, RATE | RSS | numbers, oracle.adagrad, parts=parts)
+
+
+def ball_case(name, make, reference, keyword="mu", nesterov=False):
+    """A rule with the learning rate inside its velocity, and the chain of parts that it equals."""
+
+    def parts(learning_rate, **h):
+        velocity = jos.trace(h[keyword], nesterov=nesterov)
+        return jos.chain(jos.scale_by_learning_rate(learning_rate), velocity)
+
+    h = RATE | {keyword: 0.9}
+    shown = {keyword: "decay"}
+    return Case(name, make, h, reference, linear(reference), parts=parts, parts_shown=shown)
+
+
+NESTEROV = {"nesterov": True}
+RULES = [
+    Case("sgd", jos.sgd, RATE, oracle.sgd, parts=jos.scale_by_learning_rate),
+    ball_case("sgd-momentum", jos.sgd, oracle.sgd, "momentum"),
+    ball_case(
+        "sgd-nesterov",
+        with_options(jos.sgd, **NESTEROV),
+        with_options(oracle.sgd, **NESTEROV),
+        "momentum",
+        nesterov=True,
+    ),
+    ball_case("momentum", jos.momentum, oracle.momentum),
+    ball_case("nesterov", jos.nesterov, oracle.nesterov, nesterov=True),
+    rmsprop_case("rmsprop"),
+    rmsprop_case("rmsprop-centered", centered=True),
+    rmsprop_case("rmsprop-momentum", momentum=True),
+    rmsprop_case("rmsprop-nesterov", momentum=True, nesterov=True),
+    rmsprop_case("rmsprop-bias_correction", bias_correction=True),
+    rmsprop_case("rmsprop-eps_root", {"eps": 0.0, "eps_root": 1e-8}),
+    rmsprop_case("rmsprop-initial", {"initial_accumulator_value": 1.0}),
+    rmsprop_case(
+        "rmsprop-centered-nesterov",
+        {"eps_root": 1e-8, "initial_accumulator_value": 0.5},
+        centered=True,
+        momentum=True,
+        nesterov=True,
+    ),
+    adagrad_case("adagrad"),
+    adagrad_case("adagrad-eps_root", eps=0.0, eps_root=1e-8),
+    adagrad_case("adagrad-initial", initial_accumulator_value=0.1),
+]
+
+PARTS = [
+    Case("scale", jos.scale, {"step_size": -0.3}, oracle.scale),
+    Case(
+        "scale_by_schedule",
+        lambda **p: jos.scale_by_schedule(scheduled(**p)),
+        LINE,
+        lambda gradients, **p: oracle.scale(gradients, _steps(p)),
+        shown={k: f"step_size.{k}" for k in LINE},
+    ),
+    Case("scale_by_learning_rate", jos.scale_by_learning_rate, RATE, oracle.scale_by_learning_rate),
+    Case("trace", jos.trace, {"decay": 0.9}, oracle.trace, linear(oracle.trace)),
+    Case(
+        "trace-nesterov",
+        with_options(jos.trace, **NESTEROV),
+        {"decay": 0.9},
+        with_options(oracle.trace, **NESTEROV),
+        linear(with_options(oracle.trace, **NESTEROV)),
+    ),
+    Case("ema", jos.ema, {"decay": 0.9}, oracle.ema, linear(oracle.ema)),
+    Case(
+        "ema-biased",
+        with_options(jos.ema, debias=False),
+        {"decay": 0.9},
+        with_options(oracle.ema, debias=False),
+        linear(with_options(oracle.ema, debias=False)),
+    ),
+    Case("scale_by_rms", jos.scale_by_rms, RMS, oracle.scale_by_rms),
+    Case(
+        "scale_by_rms-bias_correction",
+        with_options(jos.scale_by_rms, bias_correction=True),
+        RMS,
+        with_options(oracle.scale_by_rms, bias_correction=True),
+    ),
+    Case(
+        "scale_by_stddev", jos.scale_by_stddev, RMS, oracle.scale_by_stddev, normalized(centered=True)
+    ),
+    Case(
+        "scale_by_stddev-bias_correction",
+        with_options(jos.scale_by_stddev, bias_correction=True),
+        RMS,
+        with_options(oracle.scale_by_stddev, bias_correction=True),
+        normalized(centered=True, bias_correction=True),
+    ),
+    Case("scale_by_rss", jos.scale_by_rss, RSS, oracle.scale_by_rss),
+    Case(
+        "add_decayed_weights",
+        jos.add_decayed_weights,
+        {"weight_decay": 0.1},
+        decayed,
+        lambda g, weight_decay: decayed(_magnitudes(g), weight_decay, np.abs(WEIGHTS)),
+    ),
+    Case("set_to_zero", jos.set_to_zero, {}, oracle.set_to_zero),
+    Case("identity", jos.identity, {}, oracle.identity),
+]
+
+CHAINS = [
+    Case(
+        "momentum-scheduled-mu",
+        lambda learning_rate, **p: jos.momentum(learning_rate, scheduled(**p)),
+        RATE | LINE,
+        _oracle_of(oracle.momentum),
+        linear(_oracle_of(oracle.momentum)),
+        shown={k: f"mu.{k}" for k in LINE},
+    ),
+    Case(
+        "rmsprop-scheduled-decay",
+        lambda init_value, end_value, transition_steps, **h: jos.rmsprop(
+            decay=scheduled(
+                init_value=init_value, end_value=end_value, transition_steps=transition_steps
+            ),
+            **h,
+        ),
+        RATE | RSS | LINE,
+        lambda gradients, learning_rate, eps, eps_root, initial_accumulator_value, **p: oracle.rmsprop(
+            gradients,
+            learning_rate,
+            _steps(p),
+            eps,
+            eps_root=eps_root,
+            initial_accumulator_value=initial_accumulator_value,
+        ),
+        shown={k: f"decay.{k}" for k in LINE},
+    ),
+    Case(
+        "coupled-weight-decay",
+        lambda weight_decay, **h: jos.chain(jos.add_decayed_weights(weight_decay), jos.momentum(**h)),
+        {"weight_decay": 0.1} | BALL,
+        coupled,
+        coupled_terms,
+    ),
+    Case(
+        "decoupled-weight-decay",
+        lambda weight_decay, learning_rate, **h: jos.chain(
+            jos.scale_by_rms(**h),
+            jos.add_decayed_weights(weight_decay),
+            jos.scale_by_learning_rate(learning_rate),
+        ),
+        RMS | {"weight_decay": 0.1} | RATE,
+        decoupled,
+        decoupled_terms,
+    ),
+    Case(
+        "named-chain",
+        lambda first, second: jos.named_chain(("a", jos.trace(first)), ("b", jos.trace(second))),
+        {"first": 0.9, "second": 0.5},
+        traced_twice,
+        linear(traced_twice),
+        shown={"first": "a.decay", "second": "b.decay"},
+    ),
+    Case(
+        "nested-chain",
+        lambda learning_rate, decay, mu: jos.chain(
+            jos.identity(), jos.chain(jos.ema(decay), jos.chain(jos.momentum(learning_rate, mu)))
+        ),
+        RATE | {"decay": 0.9, "mu": 0.5},
+        averaged,
+        linear(averaged),
+    ),
+]
+
+
+def _as_parts(case):
+    """The chain of parts that a rule equals, held to the rule's own reference."""
+    name = f"{case.name}-as-chain"
+    return case._replace(name=name, make=case.parts, parts=None, shown=case.parts_shown)
+
+
+# One chain of each shape here; that every rule equals its chain is a law of its own.
+SHAPES = {"momentum", "nesterov", "rmsprop-momentum", "rmsprop-centered", "adagrad"}
+CASES = [*RULES, *PARTS, *CHAINS, *(_as_parts(c) for c in RULES if c.name in SHAPES)]
+# A coefficient in [0, 1], which the laws also run near and at both ends.
+COEFFICIENTS = {"mu", "momentum", "decay", "first", "second"}
+# Starting values belong to init and cannot be scheduled.
+OF_INIT = {"initial_accumulator_value"}
+# 1 - decay^t is divided by: the constructor refuses a decay of 1.
+DEBIASED = {c.name for c in CASES if "bias_correction" in c.name or c.name.split("-")[0] == "ema"} | {
+    "nested-chain"
+}
+# A centered rule at decay 0 has no variance: all of its denominator is rounding and eps.
+CENTERED = {c.name for c in CASES if "centered" in c.name or "stddev" in c.name}

@@ -1,0 +1,248 @@
+"""The documentation runs, the public API is what the design says, and imports point one way."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import pathlib
+import pkgutil
+import subprocess
+import sys
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxopt_slides as jos
+
+ROOT = pathlib.Path(__file__).parent.parent
+PACKAGE = ROOT / "jaxopt_slides"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+MODULES = ["jaxopt_slides"] + [
+    m.name for m in pkgutil.walk_packages(jos.__path__, "jaxopt_slides.") if not m.ispkg
+]
+PUBLIC = {
+    "protocol": "GradientTransformation apply_updates chain named_chain identity set_to_zero "
+    "hyperparams with_hyperparams",
+    "rules": "sgd momentum nesterov rmsprop adagrad",
+    "parts": "scale scale_by_learning_rate scale_by_schedule trace scale_by_rms scale_by_stddev "
+    "scale_by_rss ema add_decayed_weights",
+    "schedules": "constant_schedule linear_schedule polynomial_schedule exponential_decay "
+    "piecewise_constant_schedule cosine_decay_schedule warmup_cosine_decay_schedule join_schedules "
+    "sutskever_schedule",
+    "training": "make_step fit sample_batches",
+}
+NAMES = sorted(name for group in PUBLIC.values() for name in group.split())
+FLAGS = doctest.NORMALIZE_WHITESPACE  # and no ELLIPSIS: an example shows all that it prints
+
+
+def names_for_examples():
+    public = {n: getattr(jos, n) for n in dir(jos) if not n.startswith("_")}
+    return public | {"jos": jos, "jax": jax, "jnp": jnp, "np": np}
+
+
+def run_examples(example):
+    failures = []
+    doctest.DocTestRunner(optionflags=FLAGS).run(example, out=failures.append)
+    assert not failures, "".join(failures)
+
+
+# ---------------------------------------------------------------- examples
+
+
+def examples_of(name):
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    found = finder.find(importlib.import_module(name), name, extraglobs=names_for_examples())
+    return [e for e in found if e.examples]
+
+
+EXAMPLES = [example for name in MODULES for example in examples_of(name)]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name.removeprefix("jaxopt_slides."))
+def test_docstring_examples(example):
+    run_examples(example)
+
+
+def python_blocks(path):
+    """The Python blocks of a page, each kept at its own line; none where there is no page yet."""
+    if not path.exists():
+        return ""
+    kept, inside = [], False
+    for line in path.read_text().splitlines():
+        opens = line.strip() in ("```python", "```pycon", "```py")
+        inside = (inside or opens) and line.strip() != "```"
+        kept.append(line if inside and not opens else "")
+    return "\n".join(kept)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_the_page_s_python_blocks(page, tmp_path, monkeypatch):
+    """Blocks with prompts are doctests, the others are executed; a page's blocks share their names."""
+    source = python_blocks(ROOT / page)
+    monkeypatch.chdir(tmp_path)  # a block may save a file
+    names = {"__name__": page}
+    if ">>>" in source:
+        run_examples(doctest.DocTestParser().get_doctest(source, names, page, page, 0))
+    elif source.strip():
+        exec(compile(source, page, "exec"), names)
+
+
+def test_the_readme_has_an_example_once_there_is_a_readme():
+    assert not (ROOT / "README.md").exists() or "jaxopt_slides" in python_blocks(ROOT / "README.md")
+
+
+# ---------------------------------------------------------------- the public API
+
+
+def public_names(module):
+    return sorted(
+        n
+        for n, v in vars(module).items()
+        if not n.startswith("_") and not isinstance(v, types.ModuleType)
+    )
+
+
+def test_the_public_names():
+    assert public_names(jos) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_is_documented(name):
+    what = getattr(jos, name)
+    text = inspect.getdoc(what)
+    assert text
+    assert text[0].isupper()
+    assert text.splitlines()[0].endswith("."), "the first line is one sentence"
+    assert "Example:" in text
+    assert ">>>" in text
+    if inspect.isclass(what):
+        return
+    arguments = list(inspect.signature(what).parameters.values())
+    assert ("Args:" in text) == bool(arguments)
+    assert not arguments or "Returns:" in text
+    for argument in arguments:
+        stars = {argument.VAR_POSITIONAL: "*", argument.VAR_KEYWORD: "**"}.get(argument.kind, "")
+        assert f"  {stars}{argument.name}: " in text, argument
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_is_annotated(name):
+    what = getattr(jos, name)
+    if not inspect.isclass(what):
+        signature = inspect.signature(what)
+        assert signature.return_annotation is not signature.empty
+        for argument in signature.parameters.values():
+            assert argument.annotation is not argument.empty, argument
+
+
+SIGNATURES = {
+    "sgd": "learning_rate, momentum=None, *, nesterov=False",
+    "momentum": "learning_rate, mu=0.9",
+    "nesterov": "learning_rate, mu=0.9",
+    "rmsprop": "learning_rate, decay=0.9, *, eps=1e-07, centered=False, momentum=None, nesterov=False, "
+    "bias_correction=False, eps_root=0.0, initial_accumulator_value=0.0",
+    "adagrad": "learning_rate, *, eps=1e-07, eps_root=0.0, initial_accumulator_value=0.0",
+}
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signatures_and_defaults_follow_the_design(name):
+    signature = inspect.signature(getattr(jos, name))
+    bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    assert str(inspect.Signature(bare)) == f"({SIGNATURES[name]})"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_main_coefficients_are_positional(name):
+    if name in {*PUBLIC["rules"].split(), *PUBLIC["parts"].split()}:
+        for p in inspect.signature(getattr(jos, name)).parameters.values():
+            main = p.name in {"learning_rate", "mu", "decay", "momentum", "step_size", "step_size_fn"}
+            main = main or p.name == "weight_decay"
+            assert main or p.kind is p.KEYWORD_ONLY, p
+
+
+# ---------------------------------------------------------------- the house
+
+
+def test_importing_loads_no_optional_library():
+    code = "import sys, jaxopt_slides; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
+    roots = {name.split(".")[0] for name in loaded}
+    assert "jaxopt_slides" in roots
+    assert not roots & {"matplotlib", "optax", "flax", "equinox", "optimistix", "tqdm", "hypothesis"}
+
+
+def test_importing_neither_starts_a_backend_nor_compiles():
+    code = (
+        "import jaxopt_slides as jos; from jax._src import xla_bridge; jos.rmsprop(0.1); "
+        "print(xla_bridge.backends_are_initialized())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert result.stdout.strip() == "False"
+
+
+def test_the_package_is_typed():
+    assert (PACKAGE / "py.typed").exists()
+
+
+def relative(path):
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_modules_are_short_and_documented(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 300
+    assert ast.get_docstring(ast.parse(text))
+
+
+def imported(path):
+    """The dotted names that a module imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            yield node.module
+
+
+ALLOWED = {  # what each part of the package may import from the package
+    "_core": {"_core"},
+    "_rules": {"_core", "_rules"},
+    "_parts": {"_core", "_rules", "_parts"},
+    "schedules": {"_core", "schedules"},
+    "training": {"_core", "training"},
+}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_imports_point_one_way(path):
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if part == "__init__":
+        return
+    ours = {m.split(".")[1] for m in imported(path) if m.startswith("jaxopt_slides.")}
+    assert ours <= ALLOWED[part]
+    assert "jaxopt_slides" not in set(imported(path)), "the package's own front door"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_rules_do_not_import_each_other(path):
+    if path.parent.name == "_rules" and path.stem != "__init__":
+        assert not any(m.startswith("jaxopt_slides._rules") for m in imported(path))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_runtime_dependencies_are_jax_and_chex(path):
+    allowed = {"jaxopt_slides", "jax", "jaxlib", "chex", "numpy", *sys.stdlib_module_names}
+    tree = ast.parse(path.read_text())
+    top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+    modules = [a.name for n in top if isinstance(n, ast.Import) for a in n.names]
+    modules += [n.module for n in top if isinstance(n, ast.ImportFrom)]
+    assert {m.split(".")[0] for m in modules} <= allowed

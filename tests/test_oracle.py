@@ -1,0 +1,156 @@
+"""The package against the slides: their code cells, their formulas, and worked values."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxopt_slides as jos
+from tests import oracle
+from tests.laws import GRADIENTS, require_close, run_in
+
+START = np.linspace(-2, 2, GRADIENTS.shape[1])
+SLIDES = {
+    "SGD": (jos.sgd(0.01), oracle.slide_sgd, {"learning_rate": 0.01}),
+    "Momentum": (jos.momentum(0.01, 0.9), oracle.slide_momentum, {"mu": 0.9, "learning_rate": 0.01}),
+    "RMSProp": (
+        jos.rmsprop(0.01, 0.9),
+        oracle.slide_rmsprop,
+        {"decay_rate": 0.9, "learning_rate": 0.01},
+    ),
+    "Adagrad": (jos.adagrad(0.01), oracle.slide_adagrad, {"learning_rate": 0.01}),
+}
+
+
+@jax.jit
+def positions(tx, x, gradients):
+    """Where the parameters are after each step."""
+
+    def body(carry, g):
+        x, state = carry
+        updates, state = tx.update(g, state, x)
+        x = jos.apply_updates(x, updates)
+        return (x, state), x
+
+    return jax.lax.scan(body, (x, tx.init(x)), gradients)[1]
+
+
+@pytest.mark.parametrize("name", SLIDES)
+def test_the_slides_code_cell(name, x64):
+    tx, cell, numbers = SLIDES[name]
+    got = np.asarray(positions(tx, jnp.asarray(START), jnp.asarray(GRADIENTS)))
+    expected = np.stack(cell(START, GRADIENTS, **numbers))
+    # A position is a sum: its rounding is relative to the farthest it has been.
+    scale = np.maximum.accumulate(np.abs(expected), axis=0)
+    require_close(got, expected, scale, 1e-12, name)
+
+
+def test_the_rmsprop_formula_is_0_over_0_at_first_and_not_what_we_follow(x64):
+    # The slide's formula divides by the old s: at t = 0 it is g/0, and where g is 0, too, 0/0.
+    gradients = np.array([[0.0, 2.0, -3.0], [1.0, 2.0, -3.0]])
+    formula = np.stack(oracle.slide_rmsprop_formula(np.zeros(3), gradients, 0.9, 0.01))
+    assert np.isnan(formula[0, 0])
+    assert np.isinf(formula[0, 1:]).all()
+    got = np.asarray(positions(jos.rmsprop(0.01, 0.9), jnp.zeros(3), jnp.asarray(gradients)))
+    assert np.isfinite(got).all()
+    np.testing.assert_allclose(got, oracle.slide_rmsprop(np.zeros(3), gradients, 0.9, 0.01), 1e-12)
+
+
+def test_the_rmsprop_formula_with_the_fresh_mean_is_the_rule(x64):
+    # One step later than the code cell, with s as the formula updates it, the two differ by one
+    # gradient in s only: the formula on (g, g) divides the second g by the s of the first.
+    g = np.array([[2.0], [2.0]])
+    s = 0.1 * 4.0
+    tx = jos.rmsprop(0.01, 0.9, eps=0.0)
+    first = run_in(np.float64, tx, g, np.zeros(1))[0]
+    np.testing.assert_allclose(first, -0.01 * 2.0 / np.sqrt(s), rtol=1e-15)
+
+
+# From CONVENTIONS.md: x0 = 1, g = (0.1, -0.05), learning rate 0.01, momentum 0.9.
+WORKED = {
+    "sgd": (jos.sgd(0.01), 0.999, 0.9995),
+    "momentum": (jos.momentum(0.01, 0.9), 0.999, 0.9986),
+    "sgd with momentum": (jos.sgd(0.01, 0.9), 0.999, 0.9986),
+    "nesterov": (jos.nesterov(0.01, 0.9), 0.9981, 0.99824),
+    "slides' rmsprop": (jos.rmsprop(0.01), 0.968377323398000, 0.983121475535357),
+    "slides' rmsprop, 0.99": (jos.rmsprop(0.01, 0.99), 0.900000999990000, 0.944901922274508),
+    "Hinton's, no eps": (jos.rmsprop(0.01, eps=0.0), 0.968377223398316, 0.983121419013806),
+    "torch's": (jos.rmsprop(0.01, 0.99, eps=1e-8), 0.900000099999900, 0.944901385184049),
+    "torch's, centered": (
+        jos.rmsprop(0.01, 0.99, eps=1e-8, centered=True),
+        0.899496319484078,
+        0.944441138822421,
+    ),
+    "Keras 3's": (jos.rmsprop(0.01, eps=0.0, eps_root=1e-7), 0.968378804418571, 0.983122359023882),
+    "TF1's": (
+        jos.rmsprop(0.01, eps=0.0, eps_root=1e-10, initial_accumulator_value=1.0),
+        0.998946492566089,
+        0.999501654165194,
+    ),
+    "optax's, nesterov": (
+        jos.rmsprop(0.01, eps=0.0, eps_root=1e-8, momentum=0.9, nesterov=True),
+        0.939917024870925,
+        0.942316553765194,
+    ),
+    "optax's, bias_correction": (
+        jos.rmsprop(0.01, eps=0.0, eps_root=1e-8, bias_correction=True),
+        0.990000004999996,
+        0.996426845560041,
+    ),
+    "slides' adagrad": (jos.adagrad(0.01), 0.990000009999990, 0.994472141954993),
+    "torch's adagrad": (jos.adagrad(0.01, eps=1e-10), 0.990000000010000, 0.994472135961000),
+    "Keras 3's adagrad": (
+        jos.adagrad(0.01, eps=0.0, eps_root=1e-7, initial_accumulator_value=0.1),
+        0.996984887924728,
+        0.998475599247189,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WORKED)
+def test_worked_values(name, x64):
+    tx, *expected = WORKED[name]
+    got = positions(tx, jnp.asarray(1.0), jnp.asarray([0.1, -0.05]))
+    # The table has 15 decimals; values near 1, so absolute and relative are the same.
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12)
+
+
+def test_the_learning_rate_is_inside_the_velocity(x64):
+    # From 0.01 to 0.001 at step 2: inside 0.99815, outside (torch, TF1, optax) 0.99896.
+    gradients = jnp.asarray([0.1, -0.05])
+
+    def rate(t):
+        return jnp.where(t == 0, 0.01, 0.001)
+
+    inside = positions(jos.momentum(rate, 0.9), jnp.asarray(1.0), gradients)
+    outside = jos.chain(jos.trace(0.9), jos.scale_by_learning_rate(rate))
+    outside = positions(outside, jnp.asarray(1.0), gradients)
+    np.testing.assert_allclose(inside[1], 0.99815, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(outside[1], 0.99896, rtol=0, atol=1e-12)
+
+
+def test_a_constant_gradient_leaves_no_variance_and_no_nan():
+    # Centered E[g^2] - E[g]^2 of float32 gradients 11 and 13 goes below 0 by rounding.
+    gradients = np.full((1000, 2), [11.0, 13.0])
+    got = run_in(np.float32, jos.rmsprop(0.01, centered=True), gradients, np.zeros(2))
+    assert np.isfinite(got).all()
+    assert (got < 0).all()
+
+
+def test_squares_that_overflow_or_vanish_give_no_nan():
+    # |g| above 1.8e19 squares to inf in float32: the update is 0. Below 1e-23 the square is 0: the
+    # update is g / eps.
+    g = np.array([[1e20, 1e-30, -1e20, 0.0]])
+    for tx in (jos.rmsprop(1.0), jos.adagrad(1.0)):
+        got = run_in(np.float32, tx, g, np.zeros(4))[0]
+        np.testing.assert_allclose(got, [0, -1e-23, 0, 0], rtol=1e-5)
+
+
+def test_oracle_imports_neither_jax_nor_the_package():
+    import ast
+    import pathlib
+
+    tree = ast.parse(pathlib.Path(oracle.__file__).read_text())
+    names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    names |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    assert names == {"math", "numpy"}

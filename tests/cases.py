@@ -278,7 +278,7 @@ PARTS = [
         lambda **p: jos.scale_by_schedule(scheduled(**p)),
         LINE,
         lambda gradients, **p: oracle.scale(gradients, _steps(p)),
-        shown={k: f"step_size.{k}" for k in LINE},
+        shown={k: f"step_size_fn.{k}" for k in LINE},
     ),
     Case("scale_by_learning_rate", jos.scale_by_learning_rate, RATE, oracle.scale_by_learning_rate),
     Case("trace", jos.trace, {"decay": 0.9}, oracle.trace, linear(oracle.trace)),

@@ -824,7 +824,7 @@ BAD_CALLS = [
         "with-decay-1-under-debias",
         lambda: jos.with_hyperparams(jos.ema(0.9), decay=1.0),
         ValueError,
-        "ema: debias needs a decay below 1, got 1.0.",
+        "ema: debias needs a decay below 1, got 1.",
     ),
     # chains
     Bad("chain-number", lambda: jos.chain(momentum(), 0.1), TypeError, "chain: member 1 is 0.1; "),

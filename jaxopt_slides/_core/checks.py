@@ -116,8 +116,11 @@ def require_no_complex(owner: str, what: str, tree: PyTree, of: str, like: PyTre
             )
 
 
-def require_state(owner: str, state: Any, like: Any) -> None:
-    """The state must be what ``init`` returned: of the class and with the fields of ``like``."""
+def require_state(owner: str, state: Any, like: Any, *, of_nothing: bool = False) -> None:
+    """The state must be what ``init`` returned: of the class and with the fields of ``like``.
+
+    Where the parameters are None, the tree of nothing, every field is None as well.
+    """
     if not isinstance(state, type(like)):
         raise TypeError(
             f"{owner}: expected the {type(like).__name__} that its init returned, got "
@@ -125,7 +128,7 @@ def require_state(owner: str, state: Any, like: Any) -> None:
             f"checkpoint as a plain container?"
         )
     for field, column, used in zip(like._fields, state, like, strict=True):
-        if (column is None) != (used is None):
+        if (column is None) != (used is None) and not (of_nothing and column is None):
             raise TypeError(
                 f"{owner}: the state has {'no' if column is None else 'a'} {field}, which this "
                 f"optimizer {'keeps' if column is None else 'does not keep'}. Was this state made by "

@@ -114,7 +114,7 @@ def hyperparams(
 def _at(node: Node, state: PyTree) -> Node:
     """The node with every schedule replaced by its value at the state's count."""
     if isinstance(node, Lifted):
-        require_state(node.name, state, node.expected_state())
+        require_state(node.name, state, node.expected_state(), of_nothing=True)
         now = node.rule.at(state.count, float)
         scheduled = {
             n: getattr(now, n)

@@ -138,7 +138,7 @@ class Lifted(Node):
 
     def _require_matching(self, updates: PyTree, gradients: list[Any], state: PyTree) -> None:
         """State and updates must have one structure, one shape a leaf, and matching dtypes."""
-        require_state(self.name, state, self.expected_state())
+        require_state(self.name, state, self.expected_state(), of_nothing=updates is None)
         expected = {d: self.expected_state(d) for d in {g.dtype for g in gradients}}
         for field, column in zip(state._fields[1:], state[1:], strict=True):
             if column is None:

@@ -6,8 +6,6 @@ gradients, whose square is |g|^2. A hyperparameter that is not a bool is a numbe
 the step count, 0 at the first update. The `slide_*` functions run the code cells of the lecture
 (Patrocínio Jr, *Momentum* and *RMSProp / Adagrad*); schedules are functions of `(count, ...)`.
 """
-# The formatter is off so that the cells stay as the slides space them and the file stays short.
-# fmt: off
 
 import math
 
@@ -19,19 +17,24 @@ def _array(x):
     x = np.asarray(x)
     return x.astype(np.complex128 if np.iscomplexobj(x) else np.float64)
 
+
 def _at(hyperparameter, t):
     """Resolves a number or a callable of the count at step t."""
     return float(hyperparameter(t) if callable(hyperparameter) else hyperparameter)
+
 
 def _square(g):
     """Returns |g|^2, always real."""
     return np.real(g * np.conj(g))
 
+
 def _divide(g, denominator):
     """Returns g / denominator, with 0/0 = 0; g/0 and NaNs stay what they are."""
     return np.divide(g, denominator, out=np.zeros_like(g), where=(g != 0) | (denominator != 0))
 
+
 # --- Rules
+
 
 def sgd(gradients, learning_rate, momentum=None, nesterov=False):
     """Updates u = -alpha g; with momentum p <- mu p - alpha g and u = p, or mu p - alpha g."""
@@ -46,16 +49,29 @@ def sgd(gradients, learning_rate, momentum=None, nesterov=False):
         updates.append(_array(u))
     return updates
 
+
 def momentum(gradients, learning_rate, mu):
     """Updates p <- mu p - alpha g, u = p: the learning rate is inside the velocity."""
     return sgd(gradients, learning_rate, mu)
+
 
 def nesterov(gradients, learning_rate, mu):
     """Updates p <- mu p - alpha g, u = mu p - alpha g: the same mu twice, as frameworks do."""
     return sgd(gradients, learning_rate, mu, nesterov=True)
 
-def rmsprop(gradients, learning_rate, decay, eps=1e-7, centered=False, momentum=None, nesterov=False,
-            bias_correction=False, eps_root=0.0, initial_accumulator_value=0.0):
+
+def rmsprop(
+    gradients,
+    learning_rate,
+    decay,
+    eps=1e-7,
+    centered=False,
+    momentum=None,
+    nesterov=False,
+    bias_correction=False,
+    eps_root=0.0,
+    initial_accumulator_value=0.0,
+):
     """Updates u = -alpha g / (sqrt(s + eps_root) + eps) with the fresh s <- beta s + (1 - beta) g^2."""
     s, m, v, updates = _at(initial_accumulator_value, 0), 0.0, 0.0, []
     for t, g in enumerate(map(_array, gradients)):
@@ -76,6 +92,7 @@ def rmsprop(gradients, learning_rate, decay, eps=1e-7, centered=False, momentum=
         updates.append(_array(u))
     return updates
 
+
 def adagrad(gradients, learning_rate, eps=1e-7, eps_root=0.0, initial_accumulator_value=0.0):
     """Updates u = -alpha g / (sqrt(c + eps_root) + eps) with the fresh c <- c + g^2."""
     c, updates = _at(initial_accumulator_value, 0), []
@@ -85,32 +102,40 @@ def adagrad(gradients, learning_rate, eps=1e-7, eps_root=0.0, initial_accumulato
         updates.append(_array(-_at(learning_rate, t) * scaled))
     return updates
 
+
 # --- Parts. Where one is a rule without -alpha, it is that rule at alpha = -1: exact in floating point.
+
 
 def identity(gradients):
     """Returns the gradients."""
     return [_array(g) for g in gradients]
 
+
 def set_to_zero(gradients):
     """Returns zeros."""
     return [np.zeros_like(_array(g)) for g in gradients]
+
 
 def scale(gradients, step_size):
     """Returns step_size g."""
     return [_array(_at(step_size, t) * _array(g)) for t, g in enumerate(gradients)]
 
+
 def scale_by_learning_rate(gradients, learning_rate):
     """Returns -alpha g."""
     return [_array(-_at(learning_rate, t) * _array(g)) for t, g in enumerate(gradients)]
+
 
 def add_decayed_weights(gradients, weight_decay, params):
     """Returns g + weight_decay w, where params lists the weights w of each step."""
     pairs = enumerate(zip(gradients, params, strict=True))
     return [_array(_array(g) + _at(weight_decay, t) * _array(w)) for t, (g, w) in pairs]
 
+
 def trace(gradients, decay, nesterov=False):
     """Returns v <- decay v + g, or g + decay v with the fresh v."""
     return sgd(gradients, -1.0, decay, nesterov)
+
 
 def ema(gradients, decay, debias=True):
     """Returns m <- beta m + (1 - beta) g, divided by 1 - beta^(t+1) on the way out if debiased."""
@@ -121,58 +146,84 @@ def ema(gradients, decay, debias=True):
         updates.append(_array(m / (1 - beta ** (t + 1)) if debias else m))
     return updates
 
-def scale_by_rms(gradients, decay, eps=1e-7, eps_root=0.0, initial_accumulator_value=0.0,
-                 bias_correction=False):
-    """Returns g over the root of its running mean square."""
-    return rmsprop(gradients, -1.0, decay, eps, bias_correction=bias_correction, eps_root=eps_root,
-                   initial_accumulator_value=initial_accumulator_value)
 
-def scale_by_stddev(gradients, decay, eps=1e-7, eps_root=0.0, initial_accumulator_value=0.0,
-                    bias_correction=False):
+def scale_by_rms(
+    gradients, decay, eps=1e-7, eps_root=0.0, initial_accumulator_value=0.0, bias_correction=False
+):
+    """Returns g over the root of its running mean square."""
+    return rmsprop(
+        gradients,
+        -1.0,
+        decay,
+        eps,
+        bias_correction=bias_correction,
+        eps_root=eps_root,
+        initial_accumulator_value=initial_accumulator_value,
+    )
+
+
+def scale_by_stddev(
+    gradients, decay, eps=1e-7, eps_root=0.0, initial_accumulator_value=0.0, bias_correction=False
+):
     """Returns g over its running standard deviation."""
-    return rmsprop(gradients, -1.0, decay, eps, True, bias_correction=bias_correction,
-                   eps_root=eps_root, initial_accumulator_value=initial_accumulator_value)
+    return rmsprop(
+        gradients,
+        -1.0,
+        decay,
+        eps,
+        True,
+        bias_correction=bias_correction,
+        eps_root=eps_root,
+        initial_accumulator_value=initial_accumulator_value,
+    )
+
 
 def scale_by_rss(gradients, eps=1e-7, eps_root=0.0, initial_accumulator_value=0.0):
     """Returns g over the root of its sum of squares."""
     return adagrad(gradients, -1.0, eps, eps_root, initial_accumulator_value)
 
+
 # --- The slides' code cells: the loop bodies are theirs; each returns the position after every step.
+
 
 def slide_sgd(x, gradients, learning_rate):
     """Runs the cell "Gradient descent update"."""
     x, positions = _array(x), []
     for dx in map(_array, gradients):
-        x += - learning_rate * dx
+        x += -learning_rate * dx
         positions.append(x.copy())
     return positions
+
 
 def slide_momentum(x, gradients, mu, learning_rate):
     """Runs the cell "Momentum update"."""
     x, v, positions = _array(x), 0.0, []
     for dx in map(_array, gradients):
-        v = mu * v - learning_rate * dx # integrate velocity
-        x += v # integrate position
+        v = mu * v - learning_rate * dx  # integrate velocity
+        x += v  # integrate position
         positions.append(x.copy())
     return positions
+
 
 def slide_rmsprop(x, gradients, decay_rate, learning_rate):
     """Runs the cell "RMSProp"."""
     x, cache, positions = _array(x), 0.0, []
     for dx in map(_array, gradients):
         cache = decay_rate * cache + (1 - decay_rate) * dx**2
-        x += - learning_rate * dx / (np.sqrt(cache) + 1e-7)
+        x += -learning_rate * dx / (np.sqrt(cache) + 1e-7)
         positions.append(x.copy())
     return positions
+
 
 def slide_adagrad(x, gradients, learning_rate):
     """Runs the cell "Adagrad update"."""
     x, cache, positions = _array(x), 0.0, []
     for dx in map(_array, gradients):
         cache += dx**2
-        x += - learning_rate * dx / (np.sqrt(cache) + 1e-7)
+        x += -learning_rate * dx / (np.sqrt(cache) + 1e-7)
         positions.append(x.copy())
     return positions
+
 
 @np.errstate(divide="ignore", invalid="ignore")
 def slide_rmsprop_formula(x, gradients, beta, alpha):
@@ -184,11 +235,14 @@ def slide_rmsprop_formula(x, gradients, beta, alpha):
         positions.append(_array(x))
     return positions
 
+
 # --- Schedules, with optax 0.2.8's meanings
+
 
 def linear_schedule(count, init_value, end_value, transition_steps, transition_begin=0):
     """Moves in a straight line, holding its ends."""
     return polynomial_schedule(count, init_value, end_value, 1, transition_steps, transition_begin)
+
 
 def polynomial_schedule(count, init_value, end_value, power, transition_steps, transition_begin=0):
     """Closes the gap to end_value as (1 - progress)^power; no transition steps, no movement."""
@@ -197,8 +251,10 @@ def polynomial_schedule(count, init_value, end_value, power, transition_steps, t
     elapsed = min(max(count - max(transition_begin, 0), 0), transition_steps)
     return float((init_value - end_value) * (1 - elapsed / transition_steps) ** power + end_value)
 
-def exponential_decay(count, init_value, transition_steps, decay_rate, transition_begin=0,
-                      staircase=False, end_value=None):
+
+def exponential_decay(
+    count, init_value, transition_steps, decay_rate, transition_begin=0, staircase=False, end_value=None
+):
     """Multiplies by decay_rate every transition_steps; end_value bounds it on the far side."""
     if transition_steps <= 0 or decay_rate == 0:
         return float(init_value)
@@ -207,18 +263,22 @@ def exponential_decay(count, init_value, transition_steps, decay_rate, transitio
     bound = max if decay_rate < 1 else min
     return float(value if end_value is None else bound(value, end_value))
 
+
 def piecewise_constant_schedule(count, init_value, boundaries_and_scales=None):
     """Multiplies by each scale from its boundary on, the boundary included."""
     scales = (boundaries_and_scales or {}).items()
     return float(init_value * math.prod(scale for boundary, scale in scales if count >= boundary))
+
 
 def cosine_decay_schedule(count, init_value, decay_steps, alpha=0.0, exponent=1.0):
     """Falls along half a cosine from init_value to alpha init_value, then stays."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(count, decay_steps) / decay_steps))
     return float(init_value * ((1 - alpha) * cosine**exponent + alpha))
 
-def warmup_cosine_decay_schedule(count, init_value, peak_value, warmup_steps, decay_steps,
-                                 end_value=0.0, exponent=1.0):
+
+def warmup_cosine_decay_schedule(
+    count, init_value, peak_value, warmup_steps, decay_steps, end_value=0.0, exponent=1.0
+):
     """Rises linearly to peak_value, then falls as a cosine; decay_steps includes the warmup."""
     if count < warmup_steps:
         return linear_schedule(count, init_value, peak_value, warmup_steps)
@@ -226,15 +286,18 @@ def warmup_cosine_decay_schedule(count, init_value, peak_value, warmup_steps, de
     steps = decay_steps - warmup_steps
     return cosine_decay_schedule(count - warmup_steps, peak_value, steps, alpha, exponent)
 
+
 def join_schedules(count, schedules, boundaries):
     """Follows the last schedule whose boundary is reached, counting from that boundary."""
     starts = [0, *boundaries]
     last = max(i for i, start in enumerate(starts) if i == 0 or count >= start)
     return float(schedules[last](count - starts[last]))
 
+
 def sutskever_schedule(count, max_value=0.99):
     """Raises momentum as 1 - 2^(-1 - log2(floor(count/250) + 1)), capped (Sutskever et al. 2013)."""
     return min(1 - 2 ** (-1 - math.log2(math.floor(count / 250) + 1)), max_value)
+
 
 def awkward_gradients(seed, steps, size=24):
     """Returns gradients whose coordinates, 1e-12 to 1e6 in size, cycle through six behaviours."""

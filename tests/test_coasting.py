@@ -223,7 +223,7 @@ def test_a_velocity_before_a_normalization_cannot_coast():
 def test_a_nested_member_is_named():
     params = jnp.zeros(2)
     tx = jos.named_chain(("a", jos.chain(jos.add_decayed_weights(0.1))), ("b", jos.adagrad(0.1)))
-    with pytest.raises(ValueError, match=r"^named_chain cannot coast: adagrad is not linear in its input"):
+    with pytest.raises(ValueError, match=r"^named_chain cannot coast: adagrad is not linear in"):
         coast(tx, tx.init(params), params, 3)
 
 

@@ -846,7 +846,12 @@ BAD_CALLS = [
     ),
     Bad("chain-uncalled", lambda: jos.chain(jos.momentum), TypeError, CALL.format("momentum")),
     Bad("chain-uncalled-name", lambda: jos.chain(jos.rmsprop), TypeError, "rmsprop"),
-    Bad("chain-class", lambda: jos.chain(optax.GradientTransformation), TypeError, CALL.format("GradientTransformation")),
+    Bad(
+        "chain-class",
+        lambda: jos.chain(optax.GradientTransformation),
+        TypeError,
+        CALL.format("GradientTransformation"),
+    ),
     Bad(
         "named-chain-without-name",
         lambda: jos.named_chain(momentum()),

@@ -35,6 +35,8 @@ class EmaState(NamedTuple):
 
 @rule
 class Trace(Rule):
+    """One array: v = mu v + g, u = v."""
+
     decay: Any = hyperparameter(0, 1)
     nesterov: bool = option()
 
@@ -53,6 +55,8 @@ class Trace(Rule):
 
 @rule
 class Ema(Rule):
+    """One array: m = beta m + (1 - beta) g, u = m or m / (1 - beta**(t + 1))."""
+
     decay: Any = hyperparameter(0, 1, near_one=True)
     debias: bool = option(default=True)
 

@@ -37,6 +37,8 @@ class ScaleByRSSState(NamedTuple):
 
 @rule
 class ScaleByRMS(Rule):
+    """One array: s = beta s + (1 - beta) g**2, u = g / (sqrt(s) + eps)."""
+
     decay: Any = hyperparameter(0, 1, near_one=True)
     eps: Any = hyperparameter(0)
     eps_root: Any = hyperparameter(0)
@@ -65,12 +67,16 @@ class ScaleByRMS(Rule):
 
 @rule
 class ScaleByStddev(ScaleByRMS):
+    """One array: as ScaleByRMS with s - m**2 under the root."""
+
     name = "scale_by_stddev"
     centered = True
 
 
 @rule
 class ScaleByRSS(Rule):
+    """One array: c = c + g**2, u = g / (sqrt(c) + eps)."""
+
     eps: Any = hyperparameter(0)
     eps_root: Any = hyperparameter(0)
     initial_accumulator_value: Any = hyperparameter(0, of="init")

@@ -27,6 +27,8 @@ class _Stateless(Rule):
 
 @rule
 class Scale(_Stateless):
+    """One array: u = a g."""
+
     step_size: Any = hyperparameter()
 
     name = "scale"
@@ -37,6 +39,8 @@ class Scale(_Stateless):
 
 @rule
 class ScaleBySchedule(_Stateless):
+    """One array: u = a(t) g."""
+
     step_size_fn: Any = hyperparameter()
 
     name = "scale_by_schedule"
@@ -47,6 +51,8 @@ class ScaleBySchedule(_Stateless):
 
 @rule
 class ScaleByLearningRate(_Stateless):
+    """One array: u = -alpha g."""
+
     learning_rate: Any = hyperparameter(0)
 
     name = "scale_by_learning_rate"
@@ -57,6 +63,8 @@ class ScaleByLearningRate(_Stateless):
 
 @rule
 class AddDecayedWeights(_Stateless):
+    """One array: u = g + lambda w."""
+
     weight_decay: Any = hyperparameter(0)
 
     name = "add_decayed_weights"
@@ -69,6 +77,8 @@ class AddDecayedWeights(_Stateless):
 
 @rule
 class SetToZero(_Stateless):
+    """One array: u = 0."""
+
     name = "set_to_zero"
 
     def step(self, g, s):

@@ -20,6 +20,8 @@ class AdagradState(NamedTuple):
 
 @rule
 class Adagrad(Rule):
+    """One array: c = c + g**2, u = -alpha g / (sqrt(c) + eps)."""
+
     learning_rate: Any = hyperparameter(0)
     eps: Any = hyperparameter(0)
     eps_root: Any = hyperparameter(0)

@@ -20,6 +20,8 @@ class MomentumState(NamedTuple):
 
 @rule
 class Momentum(Rule):
+    """One array: p = mu p - alpha g, u = p."""
+
     learning_rate: Any = hyperparameter(0)
     mu: Any = hyperparameter(0, 1)
 

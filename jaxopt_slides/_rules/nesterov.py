@@ -20,6 +20,8 @@ class NesterovState(NamedTuple):
 
 @rule
 class Nesterov(Rule):
+    """One array: p = mu p - alpha g, u = mu p - alpha g."""
+
     learning_rate: Any = hyperparameter(0)
     mu: Any = hyperparameter(0, 1)
 

@@ -37,6 +37,8 @@ class RMSPropState(NamedTuple):
 
 @rule
 class RMSProp(Rule):
+    """One array: s = beta s + (1 - beta) g**2, u = -alpha g / (sqrt(s) + eps)."""
+
     learning_rate: Any = hyperparameter(0)
     decay: Any = hyperparameter(0, 1, near_one=True)
     eps: Any = hyperparameter(0)

@@ -20,6 +20,8 @@ class SGDState(NamedTuple):
 
 @rule
 class SGD(Rule):
+    """One array: u = -alpha g, or with momentum p = mu p - alpha g."""
+
     learning_rate: Any = hyperparameter(0)
     momentum: Any = hyperparameter(0, 1, optional=True)
     nesterov: bool = option()

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxopt_slides as jos
+from jaxopt_slides._core.coasting import coast, transition
 from jaxopt_slides._core.lift import halves
 from jaxopt_slides._core.numbers import NearOne
 from tests import oracle
@@ -89,7 +90,8 @@ def law_oracle_float64(case):
     1e-12 is 4500 ulp, for 1000 steps that round a few times each. The optimizer is traced.
     """
     no_eps = {n: 0.0 for n in ("eps", "eps_root") if n in case.hyperparameters}
-    for changes in [*settings(case, (0.0, 0.5, 0.99, 0.9999, 1.0)), no_eps]:
+    started = dict.fromkeys(OF_INIT & set(case.hyperparameters), 0.3)
+    for changes in [*settings(case, (0.0, 0.5, 0.99, 0.9999, 1.0)), no_eps, started]:
         with np.errstate(all="ignore"):
             expected = case.reference(GRADIENTS, **changes)
             got = run_in(np.float64, case.tx(**changes))
@@ -688,7 +690,8 @@ def law_schedules_anywhere(case):
     names = [n for n in case.hyperparameters if n not in OF_INIT | set(LINE)]
     if not names:
         return
-    schedules = {n: wobble(case.hyperparameters[n] or 1e-3) for n in names}
+    values = [(case.hyperparameters[n] or 1e-3) * 0.9**i for i, n in enumerate(names)]
+    schedules = dict(zip(names, map(wobble, values), strict=True))  # no two hyperparameters are equal
     tx, n = case.tx(**schedules), 50
     got = run_in(np.float64, tx, GRADIENTS[:n])
     expected = case.reference(GRADIENTS[:n], **schedules)
@@ -731,6 +734,74 @@ def law_count(case):
         assert set(_counts(late)) <= {expected}, f"{case.name}: counts {_counts(late)}"
         updates, late = tx.update(w, late, w)
         assert np.isfinite(updates).all(), f"{case.name}: {updates} at the last count"
+
+
+# --- 13. Coasting (alone, far and near 1: test_coasting.py)
+
+NORMALIZING = ("rmsprop", "adagrad", "scale_by_r", "scale_by_stddev", "decoupled")
+
+
+def law_coasts_or_refuses(case):
+    """Behind a velocity and a decay, three idle steps are three updates; what divides refuses."""
+    before = (jos.trace(0.5), jos.scale(0.5), jos.add_decayed_weights(0.1))
+    tx = jos.chain(*before, case.tx())
+
+    @jax.jit
+    def both_ways(w):
+        state = tx.update(w, tx.init(w), w)[1]
+        end, after = w, state
+        for _ in range(3):
+            updates, after = tx.update(jnp.zeros_like(w), after, end)
+            end = end + updates
+        return coast(tx, state, w, 3), (end - w, after)
+
+    refusal = ""
+    with x64():
+        try:
+            coasted, stepped = both_ways(jnp.asarray([1.0, -2.0, 0.5]))
+        except ValueError as error:
+            refusal = str(error)
+    divides = case.name.startswith(NORMALIZING)
+    assert ("is not linear in its input" in refusal) == divides, f"{case.name}: {refusal!r}"
+    if divides:
+        return
+    assert jax.tree.structure(coasted) == jax.tree.structure(stepped)
+    for a, b in zip(jax.tree.leaves(coasted), jax.tree.leaves(stepped), strict=True):
+        require_close(a, b, np.abs(b).max() * np.ones(b.shape) + 1e-3, 1e-12, f"{case.name}: coasting")
+
+
+def law_moves_as_declared(case):
+    """What still moves without a gradient is refused before a division; what rests is not."""
+    tx, w = case.tx(), jnp.asarray([1.0, -2.0, 0.5], jnp.float32)
+    state = tx.update(w, tx.init(w), w)[1]
+    moves = bool(jnp.any(tx.update(jnp.zeros_like(w), state, w)[0] != 0))
+    try:
+        transition(halves(jos.chain(tx, jos.scale(0.5), jos.scale_by_rms()))[1])
+        refused = False
+    except ValueError:
+        refused = True
+    assert refused == moves, f"{case.name}: moves: {moves}, refused: {refused}"
+
+
+# --- 14. Training
+
+
+def law_fit_is_the_loop(case):
+    """``fit`` takes the steps of a loop over ``update`` and ``apply_updates``, and records them."""
+    tx, w = case.tx(), jnp.asarray([1.0, -2.0, 0.5], jnp.float32)
+    state, rows = tx.init(w), []
+    for _ in range(3):
+        updates, state = tx.update(2 * w, state, w)
+        rows.append([w, 2 * w, updates])
+        w = jos.apply_updates(w, updates)
+    params, gradients, updates = np.swapaxes(np.asarray(rows), 0, 1)
+    names = ("params", "gradient_norm", "update_norm")
+    result = jos.fit(lambda w: jnp.sum(w * w), tx, params[0], steps=3, record=names)
+    got = [result.history[n] for n in names]
+    expected = [params, np.linalg.norm(gradients, axis=1), np.linalg.norm(updates, axis=1)]
+    for name, a, b in zip(names, got, expected, strict=True):
+        require_close(a, b, np.abs(b).max() * np.ones_like(b), 1e-4, f"{case.name}: {name}")
+    require_close(result.params, w, np.abs(params).max() * np.ones(3), 1e-4, f"{case.name}: params")
 
 
 LAWS = [law for name, law in list(globals().items()) if name.startswith("law_")]

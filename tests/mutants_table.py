@@ -836,6 +836,8 @@ PARTS_SCALING = (
 
 # --- What carries every rule: the lift, numbers, dtypes
 
+COUNTED = {"by": ("count",)}
+SHAPED = {"on": ("momentum", "nesterov"), "by": ("state_is_stable",)}
 LIFT = mutants(
     "_core/lift.py",
     RULES,
@@ -855,8 +857,14 @@ LIFT = mutants(
         "count overflows",
         "count < jnp.iinfo(jnp.int32).max, count + 1, count",
         "count < 0, count, count + 1",
+        COUNTED,
     ),
-    ("count stops early", "count < jnp.iinfo(jnp.int32).max", "count < jnp.iinfo(jnp.int16).max"),
+    (
+        "count stops early",
+        "count < jnp.iinfo(jnp.int32).max",
+        "count < jnp.iinfo(jnp.int16).max",
+        COUNTED,
+    ),
     (
         "count starts at 1",
         "self.rule.State(jnp.zeros((), jnp.int32)",
@@ -874,12 +882,12 @@ LIFT = mutants(
         (
             "state of the first leaf everywhere",
             "c if c is None else treedef.unflatten(steps[0][1][i] for _ in steps)",
-            TURN,
+            SHAPED,
         ),
         (
             "states in the wrong order",
             "c if c is None else treedef.unflatten(s[i] for _, s in steps[::-1])",
-            TURN,
+            SHAPED,
         ),
     ),
     *instead(
@@ -887,24 +895,25 @@ LIFT = mutants(
         (
             "every leaf steps from the first leaf's state",
             "*(c if c is None else c[0] for c in columns)",
-            TURN,
+            SHAPED,
         ),
         (
             "leaves step from each other's state",
             "*(c if c is None else c[-1 - i] for c in columns)",
-            TURN,
+            SHAPED,
         ),
     ),
     (
         "updates in the wrong order",
         "treedef.unflatten(u for u, _ in steps), state",
         "treedef.unflatten(u for u, _ in steps[::-1]), state",
+        SHAPED,
     ),
     (
         "state of the first leaf everywhere at init",
         "unflatten(s[i] for s in states)",
         "unflatten(states[0][i] for _ in states)",
-        TURN,
+        SHAPED,
     ),
     (
         "no widening",

@@ -50,8 +50,8 @@ def test_float64():
 
 
 def test_the_sum_is_taken_in_the_wider_dtype():
-    """1 + (2^-9 + 2^-8 + 2^-9): rounding the update to bfloat16 first would lose its last bit."""
-    u = np.float32(2**-8 + 2**-9 + 2**-17)  # just above the tie between 1 + 2^-7 and 1
+    """1 + (2^-8 + 2^-17): rounding the update to bfloat16 first would lose its last bit."""
+    u = np.float32(2**-8 + 2**-17)  # just above the tie between 1 and 1 + 2^-7
     exact = np.float32(1) + u
     new = both(jnp.ones((), bf16), jnp.float32(u))
     assert new == jnp.float32(exact).astype(bf16)

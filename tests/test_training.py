@@ -317,7 +317,7 @@ def test_progress_is_shown_without_tqdm_too(capsys, monkeypatch):
 
 
 def test_a_non_finite_loss_is_named_when_asked_for():
-    arguments = {"steps": 50, "every": 10}
+    arguments = {"steps": 50, "every": 2}
     result = jos.fit(lambda w: jnp.sum(w**4), jos.sgd(1.0), 2.0, **arguments)
     first = int(np.argmin(np.isfinite(np.asarray(result.history["loss"]))))
     value = float(result.history["loss"][first])

@@ -16,8 +16,8 @@ import numpy as np
 
 import jaxopt_slides as jos
 from jaxopt_slides._core.coasting import coast, transition
-from jaxopt_slides._core.lift import halves
 from jaxopt_slides._core.numbers import NearOne
+from jaxopt_slides._core.pair import halves
 from tests import oracle
 from tests.cases import CENTERED, COEFFICIENTS, DEBIASED, LINE, OF_INIT, SIZE, STEPS, WEIGHTS
 

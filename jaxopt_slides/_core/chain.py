@@ -1,15 +1,13 @@
 """Composition: one transformation after another, ours or any library's."""
 
 import dataclasses
-import inspect
 from typing import Any
 
 import jax
-from jax.tree_util import Partial
 
-from jaxopt_slides._core.checks import require_same_tree
-from jaxopt_slides._core.dtypes import cast, widen
-from jaxopt_slides._core.lift import Context, Node, halves, transformation
+from jaxopt_slides._core.foreign import as_halves
+from jaxopt_slides._core.node import Context, Node
+from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
@@ -26,16 +24,33 @@ class Chain(Node):
         return "chain" if self.names is None else "named_chain"
 
     @property
-    def wants_extra(self) -> bool:
-        return any(m.wants_extra for m in self.members)
+    def in_python(self) -> bool:
+        return any(m.in_python for m in self.members)
+
+    @property
+    def extras(self) -> frozenset[str]:
+        return frozenset().union(*(m.extras for m in self.members))
+
+    @property
+    def keeps_wide(self) -> bool:
+        return bool(self.members) and self.members[-1].keeps_wide
+
+    @property
+    def any_dtype(self) -> bool:
+        return any(m.any_dtype for m in self.members)
+
+    @property
+    def inert(self) -> bool:
+        return all(m.inert for m in self.members)
 
     def init(self, params: PyTree) -> PyTree:
         return self.pack([m.init(params) for m in self.members])
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
-        states = []
+        states, in_python = [], self.in_python
         for member, s in zip(self.members, self.substates(state), strict=True):
-            updates, s = member.update(updates, s, context)
+            step = step_of if in_python else type(member).update
+            updates, s = step(member, updates, s, context)
             states.append(s)
         return updates, self.pack(states)
 
@@ -49,6 +64,9 @@ class Chain(Node):
     def pack(self, states: list[PyTree]) -> PyTree:
         """The members' states as the chain's."""
         return tuple(states) if self.names is None else dict(zip(self.names, states, strict=True))
+
+    def require_state(self, state: PyTree) -> None:
+        self.substates(state)
 
     def substates(self, state: PyTree) -> list[PyTree]:
         expected: type = tuple if self.names is None else dict
@@ -74,61 +92,10 @@ def _describe(state: Any) -> str:
     return f"{kind} of {len(state)}" if isinstance(state, tuple | list) else kind
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
-class Foreign(Node):
-    """One half of another library's transformation.
-
-    It sees updates in the dtypes in which they came and computes under standard dtype promotion.
-    """
-
-    function: Any  # Partial: static unless the other library's function is itself a pytree
-    wants_extra: bool = dataclasses.field(default=False, metadata={"static": True})
-
-    @property
-    def name(self) -> str:
-        return getattr(self.function.func, "__qualname__", "a foreign transform").split(".")[0]
-
-    def init(self, params: PyTree) -> PyTree:
-        with jax.numpy_dtype_promotion("standard"):
-            return self.function(params)
-
-    def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
-        extra = context.extra if self.wants_extra else {}
-        with jax.numpy_dtype_promotion("standard"):
-            narrow = cast(updates, context.dtypes)
-            new, state = self.function(narrow, state, context.params, **extra)
-        require_same_tree(self.name, "new updates", new, "updates", updates)
-        return jax.tree.map(widen, new), state
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-def _foreign_halves(label: str, tx: Any) -> tuple[Node, Node]:
-    pair: tuple[Any, Any] = tx if isinstance(tx, tuple) and len(tx) == 2 else (tx, None)
-    members = (getattr(tx, "init", pair[0]), getattr(tx, "update", pair[1]))
-    if not all(map(callable, members)) or isinstance(tx, type):
-        shown = getattr(tx, "__qualname__", f"{tx!r:.80}")
-        hint = f" Call the constructor: pass {shown}(...), not {shown}." if callable(tx) else ""
-        hint = " Members are separate arguments: chain(*members)." if isinstance(tx, list) else hint
-        raise TypeError(
-            f"{label} is {shown}; expected a GradientTransformation, ours or any optax-style "
-            f"(init, update) pair.{hint}"
-        )
-    init, update = (m if isinstance(m, Partial) else Partial(m) for m in members)
-    parameters = inspect.signature(members[1]).parameters.values()
-    wants_extra = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-    return Foreign(init), Foreign(update, wants_extra)
-
-
 def _halves_of_all(transforms: dict[str, Any]) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
     """The halves of labelled members."""
-    ours = [
-        (halves(tx) if isinstance(tx, GradientTransformation) else None) or _foreign_halves(label, tx)
-        for label, tx in transforms.items()
-    ]
-    return tuple(i for i, _ in ours), tuple(u for _, u in ours)
+    pairs = [as_halves(label, tx) for label, tx in transforms.items()]
+    return tuple(i for i, _ in pairs), tuple(u for _, u in pairs)
 
 
 def chain(*transforms: Any) -> GradientTransformation:

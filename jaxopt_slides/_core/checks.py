@@ -116,17 +116,22 @@ def require_no_complex(owner: str, what: str, tree: PyTree, of: str, like: PyTre
             )
 
 
+def require_class(owner: str, state: Any, expected: type) -> None:
+    """The state must be of the class that ``init`` returned."""
+    if not isinstance(state, expected):
+        raise TypeError(
+            f"{owner}: expected the {expected.__name__} that its init returned, got "
+            f"{type(state).__name__}. Was this state made by another optimizer, or restored from a "
+            f"checkpoint as a plain container?"
+        )
+
+
 def require_state(owner: str, state: Any, like: Any, *, of_nothing: bool = False) -> None:
     """The state must be what ``init`` returned: of the class and with the fields of ``like``.
 
     Where the parameters are None, the tree of nothing, every field is None as well.
     """
-    if not isinstance(state, type(like)):
-        raise TypeError(
-            f"{owner}: expected the {type(like).__name__} that its init returned, got "
-            f"{type(state).__name__}. Was this state made by another optimizer, or restored from a "
-            f"checkpoint as a plain container?"
-        )
+    require_class(owner, state, type(like))
     for field, column, used in zip(like._fields, state, like, strict=True):
         if (column is None) != (used is None) and not (of_nothing and column is None):
             raise TypeError(

@@ -14,8 +14,9 @@ import numpy as np
 
 from jaxopt_slides._core.chain import Chain
 from jaxopt_slides._core.dtypes import real, widen
-from jaxopt_slides._core.lift import Lifted, Node, halves
+from jaxopt_slides._core.node import Node
 from jaxopt_slides._core.numbers import NearOne
+from jaxopt_slides._core.pair import halves
 from jaxopt_slides._core.rule import Idle
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
@@ -83,8 +84,7 @@ def transition(node: Node) -> Transition:
     """
     rules, moves, linear, varies = [], False, True, False
     for member in _members(node):
-        rule = member.rule if isinstance(member, Lifted) else None
-        idle = rule.idle if rule else "is a foreign transform, of which only init and update are known"
+        rule, idle = member.rule, member.idle
         if isinstance(idle, str):
             raise ValueError(f"{node.name} cannot coast: {member.name} {idle}.")
         if moves and not idle.linear_in_g:

@@ -1,6 +1,7 @@
 """Widening, narrowing, and state arrays that follow their parameter."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -27,9 +28,10 @@ def real(dtype: Any) -> Any:
     return jnp.finfo(dtype).dtype
 
 
-def widen(x: Any) -> jax.Array:
-    """``x`` in the dtype that a rule computes in."""
-    return jnp.asarray(x, wide(jnp.result_type(x)))
+def widen(x: Any) -> Any:
+    """``x`` in the dtype that a rule computes in; what is not floating stays as it is."""
+    dtype = jnp.result_type(x)
+    return jnp.asarray(x, wide(dtype)) if jnp.issubdtype(dtype, jnp.inexact) else x
 
 
 def dtypes_of(tree: PyTree) -> list[Any]:
@@ -37,10 +39,13 @@ def dtypes_of(tree: PyTree) -> list[Any]:
     return [jnp.result_type(leaf) for leaf in jax.tree.leaves(tree)]
 
 
-def cast(tree: PyTree, dtypes: list[Any]) -> PyTree:
-    """The leaves of ``tree`` in ``dtypes``."""
+def cast(tree: PyTree, dtypes: Sequence[Any]) -> PyTree:
+    """The leaves of ``tree`` in ``dtypes``; what is not floating stays as it is."""
     leaves, treedef = jax.tree.flatten(tree)
-    return treedef.unflatten(x.astype(d) for x, d in zip(leaves, dtypes, strict=True))
+    pairs = zip(leaves, dtypes, strict=True)
+    return treedef.unflatten(
+        x.astype(d) if jnp.issubdtype(x.dtype, jnp.inexact) else x for x, d in pairs
+    )
 
 
 def full_like(w: Any, value: Any = 0.0, *, accumulator: bool = False) -> jax.Array:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import jax
 from jax.core import Tracer
 
-from jaxopt_slides._core.checks import require_state
-from jaxopt_slides._core.lift import Lifted, Node, halves, transformation
+from jaxopt_slides._core.node import Node
 from jaxopt_slides._core.numbers import NearOne, Range, number
+from jaxopt_slides._core.pair import halves, transformation
 from jaxopt_slides._core.rule import Rule, value_of
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
@@ -23,7 +23,7 @@ class _Field(NamedTuple):
 
 
 def _fields(node: Node, labels: tuple[str, ...] = ()) -> Iterator[_Field]:
-    if isinstance(node, Lifted):
+    if node.rule is not None:
         for name, _ in node.rule.hyperparameters():
             if not node.rule.absent(name):
                 yield _Field((*labels, name), node.rule, getattr(node.rule, name))
@@ -113,15 +113,15 @@ def hyperparams(
 
 def _at(node: Node, state: PyTree) -> Node:
     """The node with every schedule replaced by its value at the state's count."""
-    if isinstance(node, Lifted):
-        require_state(node.name, state, node.expected_state(), of_nothing=True)
-        now = node.rule.at(state.count, float)
+    node.require_state(state)
+    if node.rule is not None:
+        now = node.rule.at(node.count(state), float)
         scheduled = {
             n: getattr(now, n)
             for n, _ in node.rule.hyperparameters()
             if callable(getattr(node.rule, n))
         }
-        return Lifted(node.rule.replace(**scheduled))
+        node = node.with_rule(node.rule.replace(**scheduled))
     states = node.substates(state)
     return node.with_children([_at(c, s) for (_, c), s in zip(node.children(), states, strict=True)])
 
@@ -188,11 +188,11 @@ def _same(a: Any, b: Any) -> bool:
 
 def _set(node: Node, field: _Field, value: Any, labels: tuple[str, ...] = ()) -> Node:
     """The node with the field's value replaced, checked unless nothing changes."""
-    if isinstance(node, Lifted) and (*labels, name := field.path[-1]) == field.path:
-        stored = getattr(node.rule, name)
+    ranges, name = dict(node.rule.hyperparameters()) if node.rule else {}, field.path[-1]
+    if name in ranges and (*labels, name) == field.path:
+        stored, allowed = getattr(node.rule, name), ranges[name]
         if node.rule.absent(name) or _unchanged(stored, value):
             return node
-        allowed = dict(node.rule.hyperparameters())[name]
         if value is None:
             raise TypeError(
                 f"{node.rule.name}: {name} cannot become None, which would change the state; make a "
@@ -200,7 +200,7 @@ def _set(node: Node, field: _Field, value: Any, labels: tuple[str, ...] = ()) ->
             )
         rule = node.rule.replace(**{name: number(value, allowed, node.rule.name, name)})
         rule.require_consistent()
-        return Lifted(rule)
+        return node.with_rule(rule)
     children = [_set(c, field, value, (*labels, label)) for label, c in node.children()]
     return node.with_children(children)
 

@@ -76,6 +76,8 @@ class Rule:
     start: Callable[[Any], Any]
     step: Callable[..., tuple[Any, Any]]
     needs_params: ClassVar[bool] = False
+    inert: ClassVar[bool] = False  # changes no parameter, whatever its dtype
+    extras: ClassVar[frozenset[str]] = frozenset()  # keyword arguments of update that step takes
     idle: Any = "does not say what it does when its gradient is zero"
 
     @classmethod
@@ -97,6 +99,20 @@ class Rule:
 
     def require_consistent(self) -> None:
         """Raises ValueError where checked hyperparameters and options contradict each other."""
+
+    def prepared(self) -> Self:
+        """A copy that is checked in every respect."""
+        rule = self.checked()
+        rule.require_consistent()
+        return rule
+
+    def require_extras(self, extra: dict[str, Any]) -> None:
+        """Raises TypeError where a keyword argument of update is missing."""
+
+    def merged(self, of_init: Self) -> Self:
+        """This half with what the half of init owns."""
+        theirs = {n: getattr(of_init, n) for n, _ in self.hyperparameters()}
+        return self.replace(**{n: v for n, v in theirs.items() if self.absent(n)})
 
     def half(self, of: str) -> Self:
         """The hyperparameters of ``init`` or those of ``update``; the others become ELSEWHERE."""

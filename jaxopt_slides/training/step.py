@@ -11,7 +11,7 @@ from jax.core import Tracer
 
 from jaxopt_slides._core.apply import apply_updates
 from jaxopt_slides._core.chain import chain
-from jaxopt_slides._core.lift import halves
+from jaxopt_slides._core.pair import halves
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 

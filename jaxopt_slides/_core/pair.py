@@ -1,0 +1,97 @@
+"""The pair itself: ``init`` and ``update`` as functions of a node, eager or traced."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from jax.tree_util import Partial
+
+from jaxopt_slides._core.checks import (
+    require_float_leaves,
+    require_no_complex,
+    require_same_shapes,
+    require_same_tree,
+)
+from jaxopt_slides._core.dtypes import cast, dtypes_of, widen
+from jaxopt_slides._core.node import Context, Node, is_traced
+from jaxopt_slides._core.types import GradientTransformation, PyTree
+
+
+def transformation(init_half: Node, update_half: Node) -> GradientTransformation:
+    """The pair whose members carry the two halves of a node."""
+    return GradientTransformation(Partial(init, init_half), Partial(update, update_half))
+
+
+def halves(tx: GradientTransformation) -> tuple[Node, Node] | None:
+    """The two nodes of one of our transformations, None for any other library's."""
+    if [getattr(member, "func", None) for member in tx] != [init, update]:
+        return None
+    return tx.init.args[0], tx.update.args[0]  # pyright: ignore[reportFunctionMemberAccess]
+
+
+def init(node: Node, /, params: PyTree) -> PyTree:
+    """``tx.init``: not jitted when called eagerly, so that state keeps the parameters' sharding."""
+    if not node.any_dtype:
+        require_float_leaves(str(node.name), "params", params)
+    return node.init(params)
+
+
+def update(node: Node, /, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any):
+    """``tx.update``: one cached jit call when called eagerly, inline when called while tracing."""
+    if node.in_python:
+        return _update(node, updates, state, params, extra)
+    extra = _wanted(node, extra)
+    if is_traced(*_samples(node, updates, state, params, extra)):
+        return _update(node, updates, state, params, extra)
+    try:
+        return _jitted_update(node, updates, state, params, extra)
+    except TypeError:
+        _update(node, updates, state, params, extra)  # says it better, where jit refused an argument
+        raise
+
+
+def _wanted(node: Node, extra: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in extra.items() if name in node.extras}
+
+
+def _samples(node: Node, *trees: PyTree) -> list[Any]:
+    """Enough leaves to tell whether a call is being traced: one a tree, and the hyperparameters."""
+    return [x for tree in trees for x in jax.tree.leaves(tree)[:1]] + jax.tree.leaves(node)
+
+
+def _update(node: Node, updates: PyTree, state: PyTree, params: PyTree, extra: dict[str, Any]):
+    """Checks, widens once, steps, narrows once."""
+    owner = str(node.name)
+    if not node.any_dtype:
+        require_float_leaves(owner, "updates", updates)
+    if params is not None:
+        if not node.any_dtype:
+            require_float_leaves(owner, "params", params)
+        require_same_tree(owner, "updates", updates, "params", params)
+        require_same_shapes(owner, "updates", updates, "params", params)
+        require_no_complex(owner, "updates", updates, "params", params)
+    context = Context(params, dtypes_of(updates), extra)
+    wide_updates, state = node.update(jax.tree.map(widen, updates), state, context)
+    require_same_tree(owner, "new updates", wide_updates, "updates", updates)
+    require_same_shapes(owner, "new updates", wide_updates, "updates", updates)
+    return (wide_updates if node.keeps_wide else cast(wide_updates, context.dtypes)), state
+
+
+@jax.jit
+def _jitted_update(node: Node, updates: PyTree, state: PyTree, params: PyTree, extra: dict[str, Any]):
+    return _update(node, updates, state, params, extra)
+
+
+def step_of(node: Node, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
+    """``node.update`` for a member of a node that runs in Python: one cached call where that is possible."""
+    if node.in_python or is_traced(node, updates, state, context.params, _wanted(node, context.extra)):
+        return node.update(updates, state, context)
+    dtypes = tuple(context.dtypes)
+    return _jitted_member(node, updates, state, context.params, dtypes, _wanted(node, context.extra))
+
+
+def _member(node: Node, updates: PyTree, state: PyTree, params: PyTree, dtypes: Sequence[Any], extra: Any):
+    return node.update(updates, state, Context(params, dtypes, extra))
+
+
+_jitted_member = jax.jit(_member, static_argnums=4)

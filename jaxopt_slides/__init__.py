@@ -9,17 +9,34 @@ from jaxopt_slides._core.hyperparams import hyperparams as hyperparams
 from jaxopt_slides._core.hyperparams import with_hyperparams as with_hyperparams
 from jaxopt_slides._core.types import GradientTransformation as GradientTransformation
 
-# parts
+# wrappers
+from jaxopt_slides._parts.accumulation import multi_steps as multi_steps
 from jaxopt_slides._parts.averaging import ema as ema
 from jaxopt_slides._parts.averaging import trace as trace
+from jaxopt_slides._parts.checked import checked as checked
+
+# parts
+from jaxopt_slides._parts.clipping import clip as clip
+from jaxopt_slides._parts.clipping import clip_by_global_norm as clip_by_global_norm
+from jaxopt_slides._parts.clipping import zero_nans as zero_nans
+from jaxopt_slides._parts.decay import add_decayed_weights as add_decayed_weights
+from jaxopt_slides._parts.finiteness import apply_if_finite as apply_if_finite
+from jaxopt_slides._parts.masking import freeze as freeze
+from jaxopt_slides._parts.masking import masked as masked
+from jaxopt_slides._parts.masking import partition as partition
 from jaxopt_slides._parts.normalizing import scale_by_rms as scale_by_rms
 from jaxopt_slides._parts.normalizing import scale_by_rss as scale_by_rss
 from jaxopt_slides._parts.normalizing import scale_by_stddev as scale_by_stddev
-from jaxopt_slides._parts.scaling import add_decayed_weights as add_decayed_weights
+from jaxopt_slides._parts.parameter_average import average_params as average_params
+from jaxopt_slides._parts.plateau import reduce_on_plateau as reduce_on_plateau
+from jaxopt_slides._parts.precision import accumulator_dtype as accumulator_dtype
+from jaxopt_slides._parts.precision import mixed_precision as mixed_precision
 from jaxopt_slides._parts.scaling import scale as scale
 from jaxopt_slides._parts.scaling import scale_by_learning_rate as scale_by_learning_rate
 from jaxopt_slides._parts.scaling import scale_by_schedule as scale_by_schedule
 from jaxopt_slides._parts.scaling import set_to_zero as set_to_zero
+from jaxopt_slides._parts.static import as_arrays as as_arrays
+from jaxopt_slides._parts.static import as_static as as_static
 
 # rules
 from jaxopt_slides._rules.adagrad import adagrad as adagrad

@@ -28,7 +28,9 @@ PUBLIC = {
     "hyperparams with_hyperparams",
     "rules": "sgd momentum nesterov rmsprop adagrad",
     "parts": "scale scale_by_learning_rate scale_by_schedule trace scale_by_rms scale_by_stddev "
-    "scale_by_rss ema add_decayed_weights",
+    "scale_by_rss ema add_decayed_weights clip clip_by_global_norm zero_nans",
+    "wrappers": "masked partition freeze apply_if_finite multi_steps average_params reduce_on_plateau "
+    "checked mixed_precision accumulator_dtype as_static as_arrays",
     "schedules": "constant_schedule linear_schedule polynomial_schedule exponential_decay "
     "piecewise_constant_schedule cosine_decay_schedule warmup_cosine_decay_schedule join_schedules "
     "sutskever_schedule",
@@ -160,7 +162,7 @@ def test_only_main_coefficients_are_positional(name):
     if name in {*PUBLIC["rules"].split(), *PUBLIC["parts"].split()}:
         for p in inspect.signature(getattr(jos, name)).parameters.values():
             main = p.name in {"learning_rate", "mu", "decay", "momentum", "step_size", "step_size_fn"}
-            main = main or p.name == "weight_decay"
+            main = main or p.name in {"weight_decay", "max_delta", "max_norm"}
             assert main or p.kind is p.KEYWORD_ONLY, p
 
 
@@ -218,7 +220,8 @@ ALLOWED = {  # what each part of the package may import from the package
     "_rules": {"_core", "_rules"},
     "_parts": {"_core", "_rules", "_parts"},
     "schedules": {"_core", "schedules"},
-    "training": {"_core", "training"},
+    "training": {"_core", "_parts", "training"},
+    "testing": {"_core", "testing"},
 }
 
 

@@ -594,7 +594,7 @@ class Bad(NamedTuple):
 def test_integer_leaves(dtype, leaf, how):
     wrap = jax.jit if how == JITTED else lambda f: f
     bad, good = {"w": [1.0, leaf]}, {"w": [1.0, jnp.ones(np.shape(leaf))]}
-    rest = f"has dtype {dtype}; {NEEDS_FLOAT} Leave parameters that are not trained out of the tree"
+    rest = f"has dtype {dtype}; {NEEDS_FLOAT} Leave parameters that are not trained to masked or freeze"
     tx, chained = jos.rmsprop(0.1), rms_chain()
     apply = wrap(jos.apply_updates)
     matches(TypeError, f"rmsprop: leaf ['w'][1] of the params {rest}", lambda: wrap(tx.init)(bad))

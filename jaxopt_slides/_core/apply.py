@@ -1,5 +1,7 @@
 """Adding updates to parameters."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax.core import Tracer
@@ -19,7 +21,8 @@ def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
 
     Args:
       params: a tree of floating or complex arrays or numbers; None stands for no parameter.
-      updates: a tree of the same structure and shapes, as ``update`` returned it.
+      updates: a tree of the same structure and shapes, as ``update`` returned it. Where an update has
+        the dtype ``float0``, as :func:`masked` gives it to integers, the parameter stays as it is.
 
     Returns:
       The new parameters, each in its parameter's dtype; the sum is taken in the wider of the two.
@@ -46,15 +49,32 @@ def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
 
 
 def _apply(params: PyTree, updates: PyTree) -> PyTree:
+    leaves, treedef = jax.tree.flatten(params)
+    if jax.tree.structure(updates) == treedef and any(map(is_none, jax.tree.leaves(updates))):
+        changed = [not is_none(u) for u in jax.tree.leaves(updates)]
+        new = iter(jax.tree.leaves(_apply(only(params, changed), only(updates, changed))))
+        return treedef.unflatten(next(new) if c else w for w, c in zip(leaves, changed, strict=True))
     require_float_leaves("apply_updates", "params", params)
     require_float_leaves("apply_updates", "updates", updates)
     require_same_tree("apply_updates", "updates", updates, "params", params)
     require_same_shapes("apply_updates", "updates", updates, "params", params)
     require_no_complex("apply_updates", "updates", updates, "params", params)
-    return jax.tree.map(_add, params, updates)
+    return jax.tree.map(add_update, params, updates)
 
 
-def _add(w: jax.Array, u: jax.Array) -> jax.Array:
+def is_none(u: Any) -> bool:
+    """Whether an update says that there is nothing to change."""
+    return getattr(u, "dtype", None) == jax.dtypes.float0
+
+
+def only(tree: PyTree, chosen: list[bool]) -> PyTree:
+    """The tree with None for the leaves that are not chosen."""
+    leaves, treedef = jax.tree.flatten(tree)
+    return treedef.unflatten(x if c else None for x, c in zip(leaves, chosen, strict=True))
+
+
+def add_update(w: jax.Array, u: jax.Array) -> jax.Array:
+    """One parameter plus its update, in the parameter's dtype; the sum is taken in the wider."""
     kept, both = jnp.result_type(w), promote(jnp.result_type(w), jnp.result_type(u))
     return (jnp.asarray(w, both) + jnp.asarray(u, both)).astype(kept)
 

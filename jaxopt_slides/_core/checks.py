@@ -15,7 +15,7 @@ def where(path: tuple[Any, ...]) -> str:
     return f"leaf {jax.tree_util.keystr(path)}" if path else "the only leaf"
 
 
-def _children(tree: PyTree) -> tuple[dict[Any, PyTree], type]:
+def children_of(tree: PyTree) -> tuple[dict[Any, PyTree], type]:
     """The children of the outermost container, by key, and its type; a leaf has none."""
     paths = jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda x: x is not tree)
     return {path: child for path, child in paths if path}, type(tree)
@@ -23,7 +23,7 @@ def _children(tree: PyTree) -> tuple[dict[Any, PyTree], type]:
 
 def _different_containers(got: PyTree, expected: PyTree, path: tuple[Any, ...] = ()) -> str:
     """Where two trees with the same leaf paths first have different containers, in words."""
-    (ours, kind), (theirs, expected_kind) = _children(got), _children(expected)
+    (ours, kind), (theirs, expected_kind) = children_of(got), children_of(expected)
     if kind is expected_kind and ours.keys() == theirs.keys():
         for key, child in ours.items():
             if jax.tree.structure(child) != jax.tree.structure(theirs[key]):
@@ -62,8 +62,8 @@ def require_float_leaves(owner: str, what: str, tree: PyTree) -> None:
         if not jnp.issubdtype(dtype, jnp.inexact):
             raise TypeError(
                 f"{owner}: {where(path)} of the {what} has dtype {dtype}; expected a floating or "
-                f"complex dtype. Leave parameters that are not trained out of the tree, or put None "
-                f"in their place."
+                f"complex dtype. Leave parameters that are not trained to masked or freeze, or put "
+                f"None in their place."
             )
 
 

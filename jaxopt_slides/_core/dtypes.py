@@ -39,6 +39,14 @@ def dtypes_of(tree: PyTree) -> list[Any]:
     return [jnp.result_type(leaf) for leaf in jax.tree.leaves(tree)]
 
 
+def widest(tree: PyTree) -> Any:
+    """The real dtype that holds all leaves' magnitudes, float32 or wider."""
+    found = jnp.dtype(jnp.float32)
+    for dtype in dtypes_of(tree):
+        found = promote(found, real(wide(dtype)))
+    return found
+
+
 def cast(tree: PyTree, dtypes: Sequence[Any]) -> PyTree:
     """The leaves of ``tree`` in ``dtypes``; what is not floating stays as it is."""
     leaves, treedef = jax.tree.flatten(tree)
@@ -62,3 +70,13 @@ def full_like(w: Any, value: Any = 0.0, *, accumulator: bool = False) -> jax.Arr
         value = value.astype(dtype)
     s = jnp.full_like(w, value, dtype=dtype)
     return jnp.where(w == w, s, s) if isinstance(w, Tracer) else s  # noqa: PLR0124 (a dependency)
+
+
+def copy_of(w: Any) -> jax.Array:
+    """A copy of ``w`` in its wide dtype: never the same buffer, which could not be donated twice."""
+    return jnp.array(w, dtype=wide(jnp.result_type(w)), copy=True)
+
+
+def nothing_like(x: jax.Array) -> jax.Array:
+    """The update that changes no weight, bit for bit: -0.0, since -0.0 + 0.0 is 0.0."""
+    return -jnp.zeros_like(x)

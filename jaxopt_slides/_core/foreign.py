@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from jax.tree_util import Partial
 
-from jaxopt_slides._core.checks import require_same_tree
+from jaxopt_slides._core.checks import require_float_leaves, require_same_tree
 from jaxopt_slides._core.dtypes import cast, widen
 from jaxopt_slides._core.node import Context, Node
 from jaxopt_slides._core.pair import halves
@@ -31,10 +31,12 @@ class Foreign(Node):
         return getattr(self.function.func, "__qualname__", "a foreign transform").split(".")[0]
 
     def init(self, params: PyTree) -> PyTree:
+        require_float_leaves(self.name, "params", params)
         with jax.numpy_dtype_promotion("standard"):
             return self.function(params)
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
+        require_float_leaves(self.name, "updates", updates)
         extra = context.extra if self.in_python else {}
         with jax.numpy_dtype_promotion("standard"):
             narrow = cast(updates, context.dtypes)

@@ -14,7 +14,7 @@ from jaxopt_slides._core.rule import Rule, value_of
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
-class _Field(NamedTuple):
+class Field(NamedTuple):
     """One hyperparameter: its member's labels and its own name, its rule, and what is stored."""
 
     path: tuple[str, ...]
@@ -22,16 +22,16 @@ class _Field(NamedTuple):
     stored: Any
 
 
-def _fields(node: Node, labels: tuple[str, ...] = ()) -> Iterator[_Field]:
+def fields_of(node: Node, labels: tuple[str, ...] = ()) -> Iterator[Field]:
     if node.rule is not None:
         for name, _ in node.rule.hyperparameters():
             if not node.rule.absent(name):
-                yield _Field((*labels, name), node.rule, getattr(node.rule, name))
+                yield Field((*labels, name), node.rule, getattr(node.rule, name))
     for label, child in node.children():
-        yield from _fields(child, (*labels, label))
+        yield from fields_of(child, (*labels, label))
 
 
-def _names(fields: list[_Field]) -> dict[str, _Field]:
+def _names(fields: list[Field]) -> dict[str, Field]:
     """The shortest unambiguous name of every field: the members' labels only where they are needed."""
     tails = {f.path: [".".join(f.path[i:]) for i in reversed(range(len(f.path)))] for f in fields}
     count: dict[str, int] = {}
@@ -102,16 +102,16 @@ def hyperparams(
       optax offers this after the fact, for optimizers built through ``inject_hyperparams``.
     """
     init, update = _our_halves(tx, "hyperparams")
-    fields = [*_fields(update), *_fields(init)]
+    fields = [*fields_of(update), *fields_of(init)]
     read = (lambda x: x.offset if isinstance(x, NearOne) else x) if gradient else value_of
     if state is not None:
-        now = {f.path: f.stored for f in _fields(_at(update, state))}
+        now = {f.path: f.stored for f in fields_of(at_state(update, state))}
         return {n: read(now.get(f.path, f.stored)) for n, f in _names(fields).items()}
     named = (item for n, f in _names(fields).items() for item in _parameters(n, f.stored))
     return {name: read(stored) for name, stored in named}
 
 
-def _at(node: Node, state: PyTree) -> Node:
+def at_state(node: Node, state: PyTree) -> Node:
     """The node with every schedule replaced by its value at the state's count."""
     node.require_state(state)
     if node.rule is not None:
@@ -123,7 +123,9 @@ def _at(node: Node, state: PyTree) -> Node:
         }
         node = node.with_rule(node.rule.replace(**scheduled))
     states = node.substates(state)
-    return node.with_children([_at(c, s) for (_, c), s in zip(node.children(), states, strict=True)])
+    return node.with_children(
+        [at_state(c, s) for (_, c), s in zip(node.children(), states, strict=True)]
+    )
 
 
 def with_hyperparams(tx: GradientTransformation, **changes: Any) -> GradientTransformation:
@@ -150,7 +152,7 @@ def with_hyperparams(tx: GradientTransformation, **changes: Any) -> GradientTran
       momentum(learning_rate=0.2, mu=0.9)
     """
     init, update = _our_halves(tx, "with_hyperparams")
-    fields = [*_fields(update), *_fields(init)]
+    fields = [*fields_of(update), *fields_of(init)]
     for name, value in changes.items():
         field, parameter = _find(name, fields)
         if parameter is None:
@@ -158,13 +160,13 @@ def with_hyperparams(tx: GradientTransformation, **changes: Any) -> GradientTran
         else:
             schedule = _set_parameter(field, parameter, value)
             init, update = (_set(node, field, schedule) for node in (init, update))
-        fields = [*_fields(update), *_fields(init)]
+        fields = [*fields_of(update), *fields_of(init)]
     return transformation(init, update)
 
 
-def _find(name: str, fields: list[_Field]) -> tuple[_Field, str | None]:
+def _find(name: str, fields: list[Field]) -> tuple[Field, str | None]:
     """The field called ``name``, and the schedule parameter if the name goes on to one."""
-    found: list[tuple[_Field, str | None]] = []
+    found: list[tuple[Field, str | None]] = []
     for field in fields:
         inner = [n for n, _ in _parameters("", field.stored)] if callable(field.stored) else []
         tails = [".".join(field.path[i:]) for i in range(len(field.path))]
@@ -186,7 +188,7 @@ def _same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and isinstance(a, float) and a == b)
 
 
-def _set(node: Node, field: _Field, value: Any, labels: tuple[str, ...] = ()) -> Node:
+def _set(node: Node, field: Field, value: Any, labels: tuple[str, ...] = ()) -> Node:
     """The node with the field's value replaced, checked unless nothing changes."""
     ranges, name = dict(node.rule.hyperparameters()) if node.rule else {}, field.path[-1]
     if name in ranges and (*labels, name) == field.path:
@@ -216,7 +218,7 @@ def _unchanged(stored: Any, value: Any) -> bool:
     return read.dtype == value.dtype and read.shape == value.shape and bool((read == value).all())
 
 
-def _set_parameter(field: _Field, parameter: str, value: Any) -> Any:
+def _set_parameter(field: Field, parameter: str, value: Any) -> Any:
     """The field's schedule with one of its real parameters replaced."""
     names = [n for n, _ in _parameters("", field.stored)]
     leaves, treedef = jax.tree.flatten(field.stored)

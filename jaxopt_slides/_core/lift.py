@@ -15,7 +15,7 @@ from jaxopt_slides._core.checks import (
     require_same_tree,
     require_state,
 )
-from jaxopt_slides._core.dtypes import dtypes_of, promote, real, wide, widen
+from jaxopt_slides._core.dtypes import dtypes_of, real, wide, widen, widest
 from jaxopt_slides._core.node import Context, Node
 from jaxopt_slides._core.pair import transformation
 from jaxopt_slides._core.rule import Rule
@@ -165,7 +165,7 @@ class Whole(Ruled):
 
     def init(self, params: PyTree) -> PyTree:
         require_float_leaves(self.name, "params", params)
-        state = self.rule.at(0, _widest(params)).start(params)
+        state = self.rule.at(0, widest(params)).start(params)
         return state._replace(count=jnp.zeros((), jnp.int32))
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
@@ -173,21 +173,13 @@ class Whole(Ruled):
         self.require_state(state)
         self.rule.require_extras(context.extra)
         extra = {name: context.extra[name] for name in self.rule.extras}
-        rule = self.rule.at(state.count, _widest(updates))
+        rule = self.rule.at(state.count, widest(updates))
         with jax.numpy_dtype_promotion("standard"):  # leaves of several dtypes meet in one number
             updates, new = rule.step(updates, state, **extra)
         return updates, new._replace(count=next_count(state.count))
 
     def require_state(self, state: PyTree) -> None:
         require_class(self.name, state, self.rule.State)
-
-
-def _widest(tree: PyTree) -> Any:
-    """The real dtype that holds all leaves' magnitudes, float32 or wider."""
-    widest = jnp.dtype(jnp.float32)
-    for dtype in dtypes_of(tree):
-        widest = promote(widest, real(wide(dtype)))
-    return widest
 
 
 def next_count(count: jax.Array) -> jax.Array:

@@ -1,9 +1,10 @@
 """Nodes: what the two halves of a transformation carry, and how they compose."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
+from jax.core import Tracer
 
 from jaxopt_slides._core.checks import require_class
 from jaxopt_slides._core.rule import Rule
@@ -99,6 +100,7 @@ class Wrapper(Node):
     """A node around one other, ``inner``, whose state is the ``inner_state`` of its own."""
 
     inner: Node
+    hands_on_any_dtype: ClassVar[bool] = False  # what is not floating, if the inner leaves it alone
 
     @property
     def in_python(self) -> bool:
@@ -114,7 +116,7 @@ class Wrapper(Node):
 
     @property
     def any_dtype(self) -> bool:
-        return self.inner.any_dtype
+        return self.hands_on_any_dtype and self.inner.any_dtype
 
     @property
     def idle(self) -> str:
@@ -139,4 +141,4 @@ class Wrapper(Node):
 
 def is_traced(*trees: PyTree) -> bool:
     """Whether any leaf is a tracer."""
-    return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(trees))
+    return any(isinstance(x, Tracer) for x in jax.tree.leaves(trees))

@@ -37,11 +37,13 @@ class NearOne:
             raise TypeError(f"only 1 - beta is kept accurate, not {one} - beta")
         return -self.offset
 
+    def log(self) -> jax.Array:
+        """The logarithm of beta, accurate near 1; that of an ulp at 0."""
+        return jnp.log1p(jnp.maximum(self.offset, jnp.finfo(self.offset.dtype).eps - 1))
+
     def one_minus_power(self, t: jax.Array) -> jax.Array:
         """``1 - beta**t`` for an integer t, accurate at both ends of [0, 1]."""
-        epsilon = jnp.finfo(self.offset.dtype).eps
-        log_beta = jnp.log1p(jnp.maximum(self.offset, epsilon - 1))
-        return -jnp.expm1(t.astype(self.offset.dtype) * log_beta)
+        return -jnp.expm1(t.astype(self.offset.dtype) * self.log())
 
     @property
     def value(self) -> Any:

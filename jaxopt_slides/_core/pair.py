@@ -83,14 +83,16 @@ def _jitted_update(node: Node, updates: PyTree, state: PyTree, params: PyTree, e
 
 
 def step_of(node: Node, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
-    """``node.update`` for a member of a node that runs in Python: one cached call where that is possible."""
+    """``node.update`` for the member of a node that runs in Python: one cached call where possible."""
     if node.in_python or is_traced(node, updates, state, context.params, _wanted(node, context.extra)):
         return node.update(updates, state, context)
     dtypes = tuple(context.dtypes)
     return _jitted_member(node, updates, state, context.params, dtypes, _wanted(node, context.extra))
 
 
-def _member(node: Node, updates: PyTree, state: PyTree, params: PyTree, dtypes: Sequence[Any], extra: Any):
+def _member(
+    node: Node, updates: PyTree, state: PyTree, params: PyTree, dtypes: Sequence[Any], extra: Any
+):
     return node.update(updates, state, Context(params, dtypes, extra))
 
 

@@ -23,6 +23,7 @@ from jaxopt_slides._rules.rmsprop import normalize
 class ScaleByRMSState(NamedTuple):
     """State of :func:`scale_by_rms` and, with ``mean``, of :func:`scale_by_stddev`."""
 
+    non_negative = ("mean_square",)
     count: int | jax.Array  # [], int32: steps taken
     mean_square: PyTree  # [*shape] a leaf, real, non-negative
     mean: PyTree = None  # [*shape] a leaf, if centered
@@ -31,6 +32,7 @@ class ScaleByRMSState(NamedTuple):
 class ScaleByRSSState(NamedTuple):
     """State of :func:`scale_by_rss`."""
 
+    non_negative = ("sum_of_squares",)
     count: int | jax.Array  # [], int32: steps taken
     sum_of_squares: PyTree  # [*shape] a leaf, real, non-negative
 

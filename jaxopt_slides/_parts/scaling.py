@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
+from jaxopt_slides._core.dtypes import nothing_like
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Schedule
@@ -62,27 +62,14 @@ class ScaleByLearningRate(_Stateless):
 
 
 @rule
-class AddDecayedWeights(_Stateless):
-    """One array: u = g + lambda w."""
-
-    weight_decay: Any = hyperparameter(0)
-
-    name = "add_decayed_weights"
-    needs_params = True
-    idle = Idle(moves=True, linear_in_g=True)
-
-    def step(self, g, s, w):
-        return g + self.weight_decay * w, s
-
-
-@rule
 class SetToZero(_Stateless):
     """One array: u = 0."""
 
     name = "set_to_zero"
+    inert = True
 
     def step(self, g, s):
-        return jnp.zeros_like(g), s
+        return nothing_like(g), s
 
 
 def scale(step_size: Hyperparameter) -> GradientTransformation:
@@ -155,37 +142,12 @@ def scale_by_schedule(step_size_fn: Schedule) -> GradientTransformation:
     return lift(ScaleBySchedule(step_size_fn))
 
 
-def add_decayed_weights(weight_decay: Hyperparameter = 0.0) -> GradientTransformation:
-    r"""Adds a multiple of the parameter to its update: :math:`u = g + \lambda w`.
-
-    Before a rule it is L2 regularisation ("coupled"); between a rule's normalizing parts and its
-    learning rate it is decoupled weight decay.
-
-    Args:
-      weight_decay: :math:`\lambda \ge 0`, scalar or schedule.
-
-    Returns:
-      A transformation whose ``update`` needs ``params``.
-
-    Raises:
-      ValueError: a concrete ``weight_decay`` below 0; or, from ``update``, no ``params``.
-      TypeError: a ``weight_decay`` that is not a number, a scalar array or a schedule.
-
-    Example:
-      >>> tx = add_decayed_weights(0.5)
-      >>> w = jnp.array([2.0])
-      >>> tx.update(jnp.array([3.0]), tx.init(w), w)[0]
-      Array([4.], dtype=float32)
-    """
-    return lift(AddDecayedWeights(weight_decay))
-
-
 def set_to_zero() -> GradientTransformation:
-    """Replaces every update by 0.
+    """Replaces every update by 0; by -0.0, which also leaves a weight of -0.0 as it is.
 
     Example:
       >>> tx = set_to_zero()
       >>> tx.update(jnp.array([jnp.nan, 2.0]), tx.init(jnp.zeros(2)))[0]
-      Array([0., 0.], dtype=float32)
+      Array([-0., -0.], dtype=float32)
     """
     return lift(SetToZero())

@@ -14,6 +14,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Py
 class AdagradState(NamedTuple):
     """State of :func:`adagrad`."""
 
+    non_negative = ("sum_of_squares",)
     count: int | jax.Array  # [], int32: steps taken
     sum_of_squares: PyTree  # [*shape] a leaf, real, non-negative: the slide's c, the code's cache
 

@@ -29,6 +29,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Py
 class RMSPropState(NamedTuple):
     """State of :func:`rmsprop`."""
 
+    non_negative = ("mean_square",)
     count: int | jax.Array  # [], int32: steps taken
     mean_square: PyTree  # [*shape] a leaf, real, non-negative: the slide's s, the code's cache
     mean: PyTree = None  # [*shape] a leaf: the mean gradient, if centered

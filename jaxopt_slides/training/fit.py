@@ -13,9 +13,10 @@ import numpy as np
 
 from jaxopt_slides._core.formulas import square
 from jaxopt_slides._core.hyperparams import hyperparams
+from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides.training.batches import Batches
-from jaxopt_slides.training.step import Program, Taken, as_ours, copied, is_traced, take_step
+from jaxopt_slides.training.step import Program, Taken, as_ours, assertive, copied, take_step
 
 
 class Fit(NamedTuple):
@@ -95,6 +96,14 @@ def _scan(program, length, tx, carry, source):
 
 
 _jitted_scan = jax.jit(_scan, static_argnums=(0, 1), donate_argnums=3)
+_checked_scan = assertive(_scan)
+
+
+def _dispatch(program, length, tx, carry, source):
+    """One compiled scan, with assertions if they were asked for."""
+    if program.checked:
+        return _checked_scan((program, length), tx, carry, source)
+    return _jitted_scan(program, length, tx, carry, source)
 
 
 def _source(batches: Any, steps: int) -> tuple[Batches | None, Callable[[int, int], Any]]:
@@ -162,6 +171,7 @@ def fit(
     stop: Callable[[Report], bool] | None = None,
     every: int = 100,
     check_finite: bool = False,
+    checked: bool = False,
 ) -> Fit:
     """Trains: the slides' main loop, ``every`` steps per dispatch in one ``lax.scan``.
 
@@ -187,6 +197,7 @@ def fit(
       stop: called with the report after every dispatch; training ends when it returns True.
       every: steps per dispatch, at least 1.
       check_finite: raise at the first loss that is not finite.
+      checked: assert after every step what :func:`checked` asserts, which costs time.
 
     Returns:
       The last params and state, and the history ``[steps, ...]`` by name.
@@ -194,6 +205,7 @@ def fit(
     Raises:
       ValueError: bad ``steps`` or ``every``, too few batches, or an unknown name to record.
       FloatingPointError: with ``check_finite``, a loss that is not finite, naming the step.
+      AssertionError: with ``checked``, a value that is wrong, naming leaf and step.
 
     Example:
       >>> result = fit(lambda w: jnp.sum(w**2), momentum(0.25, mu=0.5), jnp.array([1.0]), steps=3)
@@ -209,13 +221,11 @@ def fit(
     tx, (data, xs) = as_ours(tx), _source(batches, steps)
     traced = is_traced(tx, params, state, None if isinstance(batches, Iterator) else batches)
     state = tx.init(params) if state is None else state
-    program = Program(loss, has_aux, _recorders(record, tx, state))
+    program = Program(loss, has_aux, _recorders(record, tx, state), checked)
     if not traced:
         watch = Watch(_printer(steps) if progress is True else progress or None, stop, check_finite)
         return _loop(
-            lambda carry, start, count: _jitted_scan(
-                program, count, tx, carry, (data, xs(start, count))
-            ),
+            lambda carry, start, count: _dispatch(program, count, tx, carry, (data, xs(start, count))),
             copied((params, state)),
             steps,
             every,

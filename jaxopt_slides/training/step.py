@@ -1,18 +1,23 @@
 """The loop's body: loss, gradient, update."""
 
+import dataclasses
 import functools
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 
 from jaxopt_slides._core.apply import apply_updates
+from jaxopt_slides._core.assertions import enabled
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.pair import halves
 from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides._parts.checked import CheckedState, step_count
+from jaxopt_slides._parts.checked import checked as asserting
 
 
 class Taken(NamedTuple):
@@ -43,6 +48,7 @@ class Program(NamedTuple):
     loss: Callable[..., Any]
     has_aux: bool
     recorders: tuple[tuple[str, Callable[[Taken], Any]], ...] = ()
+    checked: bool = False
 
 
 def take_step(
@@ -54,10 +60,43 @@ def take_step(
 ) -> tuple[PyTree, PyTree, Taken]:
     """The slide's four lines: batch, forward, backward, ``x += update``."""
     value, gradient = jax.value_and_grad(program.loss, has_aux=program.has_aux)(params, *batch)
-    updates, new_state = tx.update(gradient, state, params)
     value, aux = value if program.has_aux else (value, None)
+    extra = {"value": value, "grad": gradient, "value_fn": lambda w: _value(program, w, batch)}
+    if program.checked:
+        asserted = CheckedState(step_count(state), state)
+        updates, (_, new_state) = asserting(tx).update(gradient, asserted, params, **extra)
+    else:
+        updates, new_state = tx.update(gradient, state, params, **extra)
     taken = Taken(value, aux, params, gradient, updates, tx, state)
     return apply_updates(params, updates), new_state, taken
+
+
+def _value(program: Program, params: PyTree, batch: tuple[PyTree, ...]) -> jax.Array:
+    """The loss alone, for transformations that search along a line."""
+    value = program.loss(params, *batch)
+    return value[0] if program.has_aux else value
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Fixed:
+    """A static argument as a pytree without leaves, for what takes arrays only."""
+
+    value: Any
+
+
+def assertive(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function(fixed, *trees)`` compiled with chex's value assertions, which are raised at once.
+
+    What is compiled while chex's assertions are off holds none, so that belongs to the cache's key.
+    """
+    inner = jax.jit(lambda fixed, *trees: function(*fixed.value[0], *trees))
+
+    @functools.cache
+    def compiled():
+        return chex.chexify(inner, async_check=False)
+
+    return lambda fixed, *trees: compiled()(Fixed((fixed, enabled())), *trees)
 
 
 def _step(program, tx, params, state, batch):
@@ -67,16 +106,12 @@ def _step(program, tx, params, state, batch):
 
 _plain_step = jax.jit(_step, static_argnums=0)
 _donating_step = jax.jit(_step, static_argnums=0, donate_argnums=(2, 3))
+_checked_step = assertive(_step)
 
 
 def copied(tree: PyTree) -> PyTree:
     """Fresh buffers that may be donated, one for every leaf."""
     return jax.tree.map(functools.partial(jnp.array, copy=True), tree)
-
-
-def is_traced(*trees: PyTree) -> bool:
-    """Whether any leaf is a tracer."""
-    return any(isinstance(x, Tracer) for x in jax.tree.leaves(trees))
 
 
 def as_ours(tx: Any) -> GradientTransformation:
@@ -96,6 +131,8 @@ class _Step:
     def __call__(self, params: PyTree, state: PyTree, *batch: PyTree):
         if is_traced(self._tx, params, state, batch):
             return _step(self._program, self._tx, params, state, batch)
+        if self._program.checked:
+            return _checked_step((self._program,), self._tx, params, state, batch)
         if not self._donate:
             return _plain_step(self._program, self._tx, params, state, batch)
         if not self._is_own((params, state)):
@@ -116,6 +153,7 @@ def make_step(
     *,
     has_aux: bool = False,
     donate: bool = True,
+    checked: bool = False,
 ) -> Callable[..., tuple[PyTree, PyTree, Any]]:
     """One jitted training step, for those who write the loop themselves.
 
@@ -129,6 +167,8 @@ def make_step(
       donate: let a step write its results into the buffers of the params and state that the step
         before returned, which are then gone. Params and state from anywhere else are copied first,
         so the caller's own survive.
+      checked: assert after every step what :func:`checked` asserts, and wait for it; nothing is
+        donated then.
 
     Returns:
       ``step(params, state, *batch) -> (params, state, loss)``, with ``(loss, aux)`` for ``loss`` if
@@ -136,6 +176,7 @@ def make_step(
 
     Raises:
       TypeError: ``tx`` is not a transformation.
+      AssertionError: from the step, if ``checked`` and a value is wrong.
 
     Example:
       >>> tx = momentum(0.25, mu=0.5)
@@ -150,4 +191,4 @@ def make_step(
     References:
       Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".
     """
-    return _Step(Program(loss, has_aux), as_ours(tx), donate)
+    return _Step(Program(loss, has_aux, checked=checked), as_ours(tx), donate)

@@ -1,0 +1,160 @@
+"""Gradient accumulation: one update from the mean of several gradients."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_slides._core.checks import (
+    require_float_leaves,
+    require_same_dtypes,
+    require_same_shapes,
+    require_same_tree,
+)
+from jaxopt_slides._core.dtypes import dtypes_of, full_like, nothing_like, real
+from jaxopt_slides._core.foreign import as_halves
+from jaxopt_slides._core.lift import next_count
+from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
+from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.rule import Rule, hyperparameter, rule
+from jaxopt_slides._core.types import GradientTransformation, PyTree, Schedule
+
+
+class MultiStepsState(NamedTuple):
+    """State of :func:`multi_steps`."""
+
+    mini_step: int | jax.Array  # [], int32: gradients since the last update
+    gradient_step: int | jax.Array  # [], int32: updates so far
+    inner_state: PyTree
+    acc_grads: PyTree  # [*shape] a leaf, float32 or wider: their sum
+
+
+@rule
+class EveryK(Rule):
+    """The number of gradients to an update, where it is a schedule."""
+
+    every_k: Any = hyperparameter(1, optional=True)
+
+    name = "multi_steps"
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False)
+class MultiSteps(Wrapper):
+    """Sums gradients; the inner transformation sees their mean at every k-th."""
+
+    inner: Node
+    every_k: int | None = dataclasses.field(metadata={"static": True})
+    rule: EveryK
+    name = "multi_steps"
+    state_type = MultiStepsState
+
+    def with_children(self, children: list[Node]) -> "MultiSteps":
+        return dataclasses.replace(self, inner=children[0])
+
+    def with_rule(self, rule: Rule) -> "MultiSteps":
+        return dataclasses.replace(self, rule=rule)
+
+    def count(self, state: PyTree) -> Any:
+        return state.gradient_step
+
+    def init(self, params: PyTree) -> MultiStepsState:
+        require_float_leaves(self.name, "params", params)
+        zero = jnp.zeros((), jnp.int32)
+        return MultiStepsState(zero, zero, self.inner.init(params), jax.tree.map(full_like, params))
+
+    def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
+        require_float_leaves(self.name, "updates", updates)
+        (inner_state,) = self.substates(state)
+        require_same_tree(self.name, "updates", updates, "state's acc_grads", state.acc_grads)
+        require_same_shapes(self.name, "updates", updates, "state's acc_grads", state.acc_grads)
+        dtypes = dtypes_of(updates)
+        require_same_dtypes(self.name, "state's acc_grads", state.acc_grads, "updates", dtypes)
+        total = jax.tree.map(jnp.add, state.acc_grads, updates)
+        n = state.mini_step + 1
+
+        def last():
+            mean = jax.tree.map(lambda x: divided(x, n), total)
+            step = step_of if self.in_python else type(self.inner).update
+            u, new = step(self.inner, mean, inner_state, context)
+            none = jax.tree.map(jnp.zeros_like, total)
+            return u, MultiStepsState(jnp.zeros_like(n), next_count(state.gradient_step), new, none)
+
+        def between():
+            u = jax.tree.map(nothing_like, updates)
+            return u, MultiStepsState(n, state.gradient_step, inner_state, total)
+
+        complete = n >= self._k(state.gradient_step)
+        if self.in_python and not is_traced(complete):
+            return last() if bool(complete) else between()
+        return jax.lax.cond(complete, last, between)
+
+    def _k(self, gradient_step: Any) -> Any:
+        if self.every_k is not None:
+            return self.every_k
+        return jnp.round(self.rule.at(gradient_step, float).every_k).astype(jnp.int32)
+
+    def __repr__(self) -> str:
+        k = self.every_k if self.every_k is not None else self.rule.every_k
+        return f"{self.name}({self.inner!r}, every_k={k!r})"
+
+
+def divided(x: jax.Array, n: jax.Array) -> jax.Array:
+    """A sum of n terms as their mean."""
+    with jax.numpy_dtype_promotion("standard"):  # a complex sum by a real number
+        return x / n.astype(real(x.dtype))
+
+
+def multi_steps(inner: Any, every_k: int | Schedule) -> GradientTransformation:
+    r"""Updates once in ``every_k`` calls, with the mean of the gradients since the last update.
+
+    .. math::
+        \bar g = \frac{1}{k} \sum_{i=1}^{k} g_i
+
+    The sum is taken in float32 or wider, so that no small microbatch is lost in bfloat16. In between
+    the update is -0.0 everywhere, which leaves the parameters as they are, bit for bit.
+
+    Args:
+      inner: a transformation, ours or any optax-style pair. Schedules inside it count updates.
+      every_k: :math:`k \ge 1`, an integer, which is static; or a schedule of the number of updates so
+        far, rounded.
+
+    Returns:
+      A transformation whose state adds two counts and one float32-or-wider array ``[*shape]`` per
+      leaf. Of the extra keyword arguments ``inner`` sees those of the k-th call.
+
+    Raises:
+      ValueError: an ``every_k`` below 1.
+      TypeError: ``every_k`` is no integer and no schedule, or ``inner`` no transformation.
+
+    Example:
+      >>> tx = multi_steps(sgd(1.0), every_k=2)
+      >>> state = tx.init(jnp.zeros(1))
+      >>> for g in [1.0, 3.0]:
+      ...     updates, state = tx.update(jnp.array([g]), state)
+      ...     print(updates)
+      [-0.]
+      [-2.]
+
+    Note:
+      optax's ``MultiSteps`` is a class of its own shape; this is a transformation like the others,
+      so it can stand in a chain and in a ``lax.scan``.
+    """
+    k, schedule = (None, every_k) if callable(every_k) else (_integer(every_k), None)
+    of_init, of_update = as_halves("multi_steps: inner", inner)
+    own = EveryK(schedule).prepared()
+    return transformation(
+        MultiSteps(of_init, k, own.half("init")), MultiSteps(of_update, k, own.half("update"))
+    )
+
+
+def _integer(every_k: Any) -> int:
+    if isinstance(every_k, bool) or not hasattr(every_k, "__index__"):
+        raise TypeError(
+            f"multi_steps: every_k must be an integer or a schedule (a callable of the number of "
+            f"updates), got {every_k!r:.60}."
+        )
+    if (k := int(every_k)) < 1:
+        raise ValueError(f"multi_steps: every_k must be at least 1, got {k}.")
+    return k

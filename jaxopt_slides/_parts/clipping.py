@@ -1,0 +1,199 @@
+"""Bounding updates: by element, by the norm of the whole tree, and NaN by 0."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_slides._core.formulas import square
+from jaxopt_slides._core.lift import lift, lift_whole
+from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
+from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
+
+
+class ClipState(NamedTuple):
+    """State of :func:`clip` and :func:`clip_by_global_norm`: the count, for schedules."""
+
+    count: int | jax.Array  # [], int32: steps taken
+
+
+class ZeroNansState(NamedTuple):
+    """State of :func:`zero_nans`."""
+
+    count: int | jax.Array  # [], int32: steps taken
+    zeroed: int | jax.Array = 0  # [], int32: how many elements were NaN so far
+
+
+@rule
+class Clip(Rule):
+    """One array: u = min(max(g, -delta), delta)."""
+
+    max_delta: Any = hyperparameter(0)
+
+    name = "clip"
+    State = ClipState
+    idle = Idle()
+
+    def start(self, w):
+        del w
+        return ClipState(0)
+
+    def step(self, g, s):
+        if jnp.iscomplexobj(g):
+            u = jax.lax.complex(self._clipped(g.real), self._clipped(g.imag))
+        else:
+            u = self._clipped(g)
+        return u, s
+
+    def _clipped(self, g):
+        return jnp.clip(g, -self.max_delta, self.max_delta)
+
+
+@rule
+class ClipByGlobalNorm(Rule):
+    """All arrays: u = g min(1, max_norm / |g|)."""
+
+    max_norm: Any = hyperparameter(0)
+
+    name = "clip_by_global_norm"
+    State = ClipState
+    idle = Idle()
+
+    def start(self, params):
+        del params
+        return ClipState(0)
+
+    def step(self, updates, s):
+        dtype = jnp.result_type(self.max_norm)
+        largest, relative = scaled_norm(jax.tree.leaves(updates), dtype)
+        inside = relative <= self.max_norm / largest
+        factor = self.max_norm / relative
+
+        def clipped(g):
+            # (g / largest) * (max_norm / relative): no factor here can overflow where u does not.
+            scaled = (g / largest) * factor
+            u = jnp.where(inside, g, scaled.astype(g.dtype))
+            return jnp.where(jnp.isfinite(largest), u, jnp.nan)
+
+        return jax.tree.map(clipped, updates), s
+
+
+def scaled_norm(leaves: list[jax.Array], dtype: Any) -> tuple[jax.Array, jax.Array]:
+    r"""The global norm as a product of the largest magnitude and a number in :math:`[1, \sqrt n]`.
+
+    Squares of ratios to the largest element neither overflow nor underflow. The norm does not depend
+    on that element by itself, so its derivative may be left out, and where all elements are 0 both
+    numbers are 1, with derivative 0. A NaN or an infinity anywhere makes ``largest`` not finite.
+    """
+    magnitudes = [jnp.abs(g).astype(dtype) for g in leaves]
+    largest = jnp.zeros((), dtype)
+    for m in magnitudes:
+        largest = jnp.maximum(largest, jnp.max(m, initial=0))
+    largest = jax.lax.stop_gradient(jnp.where(largest == 0, 1, largest))
+    total = sum((jnp.sum(square(g / largest)).astype(dtype) for g in leaves), jnp.zeros((), dtype))
+    return largest, jnp.sqrt(jnp.where(total == 0, 1, total))
+
+
+@rule
+class ZeroNans(Rule):
+    """All arrays: u = 0 where g is NaN, else g."""
+
+    name = "zero_nans"
+    State = ZeroNansState
+    idle = Idle(linear_in_g=True)
+
+    def start(self, params):
+        del params
+        return ZeroNansState(0, jnp.zeros((), jnp.int32))
+
+    def step(self, updates, s):
+        nans = jax.tree.map(jnp.isnan, updates)
+        new = sum((jnp.sum(x, dtype=jnp.int32) for x in jax.tree.leaves(nans)), jnp.int32(0))
+        limit = jnp.iinfo(jnp.int32).max
+        zeroed = jnp.where(s.zeroed > limit - new, limit, s.zeroed + new)
+        return jax.tree.map(lambda g, n: jnp.where(n, 0, g), updates, nans), s._replace(zeroed=zeroed)
+
+
+def clip(max_delta: Hyperparameter) -> GradientTransformation:
+    r"""Clips every element of every update: :math:`u = \min(\max(g, -\delta), \delta)`.
+
+    Args:
+      max_delta: :math:`\delta \ge 0`, scalar or schedule. Real and imaginary parts of complex leaves
+        are clipped one by one.
+
+    Returns:
+      A transformation without state but its count. A NaN stays NaN.
+
+    Raises:
+      ValueError: a concrete ``max_delta`` below 0.
+      TypeError: a ``max_delta`` that is not a number, a scalar array or a schedule.
+
+    Example:
+      >>> tx = clip(1.0)
+      >>> tx.update(jnp.array([3.0, -0.5]), tx.init(jnp.zeros(2)))[0]
+      Array([ 1. , -0.5], dtype=float32)
+
+    Note:
+      optax and torch (``clip_grad_value_``) agree.
+    """
+    return lift(Clip(max_delta))
+
+
+def clip_by_global_norm(max_norm: Hyperparameter) -> GradientTransformation:
+    r"""Scales all updates by one factor, so that their common norm is at most ``max_norm``.
+
+    Over all elements of all leaves,
+
+    .. math::
+        u = g \, \min\bigl(1,\, m / \lVert g \rVert\bigr), \qquad
+        \lVert g \rVert = a \sqrt{\textstyle\sum |g / a|^2}, \quad a = \max |g|.
+
+    Written with ratios to the largest element, the norm neither overflows (a float16 gradient of
+    300, a float32 one of 1e30) nor underflows (1e-30). Zero gradients give zero, with derivative 1.
+
+    Args:
+      max_norm: :math:`m \ge 0`, scalar or schedule.
+
+    Returns:
+      A transformation without state but its count. Updates inside the ball come back bit for bit. A
+      NaN or an infinity anywhere makes *every* update NaN: :func:`apply_if_finite` around it skips
+      such a step, :func:`checked` names the leaf.
+
+    Raises:
+      ValueError: a concrete ``max_norm`` below 0.
+      TypeError: a ``max_norm`` that is not a number, a scalar array or a schedule.
+
+    Example:
+      >>> tx = clip_by_global_norm(1.0)
+      >>> g = {"a": jnp.array([3e30]), "b": jnp.array([4e30])}
+      >>> updates, _ = tx.update(g, tx.init(g))
+      >>> updates["a"].round(3), updates["b"].round(3)
+      (Array([0.6], dtype=float32), Array([0.8], dtype=float32))
+
+    Note:
+      optax squares the gradients as they are: beyond 1e19 in float32 the norm is infinite and every
+      update is silently 0. torch (``clip_grad_norm_``) adds 1e-6 to the norm.
+
+    References:
+      Pascanu, Mikolov and Bengio, *On the difficulty of training recurrent neural networks*, 2013.
+    """
+    return lift_whole(ClipByGlobalNorm(max_norm))
+
+
+def zero_nans() -> GradientTransformation:
+    """Replaces every NaN in the updates by 0, and counts them.
+
+    Returns:
+      A transformation whose state has ``zeroed``, the number of elements that were NaN so far: read
+      it, for a NaN that goes unnoticed is a bug that stays. Infinities pass.
+
+    Example:
+      >>> tx = zero_nans()
+      >>> updates, state = tx.update(jnp.array([jnp.nan, 2.0]), tx.init(jnp.zeros(2)))
+      >>> updates, state.zeroed
+      (Array([0., 2.], dtype=float32), Array(1, dtype=int32))
+
+    Note:
+      optax keeps for every leaf whether the last update had a NaN.
+    """
+    return lift_whole(ZeroNans())

@@ -1,0 +1,109 @@
+"""Skipping steps whose gradient is not finite."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_slides._core.checks import require_float_leaves
+from jaxopt_slides._core.dtypes import nothing_like
+from jaxopt_slides._core.foreign import as_halves
+from jaxopt_slides._core.lift import next_count
+from jaxopt_slides._core.node import Context, Node, Wrapper
+from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.types import GradientTransformation, PyTree
+
+
+class ApplyIfFiniteState(NamedTuple):
+    """State of :func:`apply_if_finite`."""
+
+    notfinite_count: int | jax.Array  # [], int32: gradients that were not finite, in a row
+    last_finite: bool | jax.Array  # [], bool: whether the last gradient was finite
+    total_notfinite: int | jax.Array  # [], int32: gradients that were not finite, in all
+    inner_state: PyTree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False)
+class ApplyIfFinite(Wrapper):
+    """Takes the inner step only where every gradient is finite."""
+
+    inner: Node
+    max_consecutive_errors: int = dataclasses.field(metadata={"static": True})
+    name = "apply_if_finite"
+    state_type = ApplyIfFiniteState
+
+    def with_children(self, children: list[Node]) -> "ApplyIfFinite":
+        return dataclasses.replace(self, inner=children[0])
+
+    def init(self, params: PyTree) -> ApplyIfFiniteState:
+        require_float_leaves(self.name, "params", params)
+        zero = jnp.zeros((), jnp.int32)
+        return ApplyIfFiniteState(zero, jnp.ones((), bool), zero, self.inner.init(params))
+
+    def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
+        require_float_leaves(self.name, "updates", updates)
+        (inner_state,) = self.substates(state)
+        finite = all_finite(updates)
+        in_a_row = jnp.where(finite, 0, next_count(state.notfinite_count))
+        total = jnp.where(finite, state.total_notfinite, next_count(state.total_notfinite))
+        taken = finite | (in_a_row > self.max_consecutive_errors)
+        # The inner step never sees what is skipped: neither its values nor its derivatives are NaN.
+        seen = jax.tree.map(lambda g: jnp.where(taken, g, jnp.zeros_like(g)), updates)
+        step = step_of if self.in_python else type(self.inner).update
+        u, new = step(self.inner, seen, inner_state, context)
+        u = jax.tree.map(lambda x: jnp.where(taken, x, nothing_like(x)), u)
+        new = jax.tree.map(lambda a, b: jnp.where(taken, a, b), new, inner_state)
+        return u, ApplyIfFiniteState(in_a_row, finite, total, new)
+
+    def __repr__(self) -> str:
+        return f"{self.name}({self.inner!r}, {self.max_consecutive_errors})"
+
+
+def all_finite(tree: PyTree) -> jax.Array:
+    """Whether every element of every leaf is finite."""
+    finite = jnp.ones((), bool)
+    for x in jax.tree.leaves(tree):
+        finite &= jnp.isfinite(x).all()
+    return finite
+
+
+def apply_if_finite(inner: Any, max_consecutive_errors: int) -> GradientTransformation:
+    """Skips a step whose gradient has a NaN or an infinity anywhere.
+
+    A skipped step leaves the parameters and the inner state as they were, bit for bit: the update is
+    -0.0 everywhere (adding +0.0 would turn a weight of -0.0 into 0.0).
+
+    Args:
+      inner: a transformation, ours or any optax-style pair.
+      max_consecutive_errors: so many gradients in a row may be skipped, at least 0; the next one goes
+        through, so that a run that is lost shows it.
+
+    Returns:
+      A transformation whose state has the counters ``notfinite_count`` (in a row),
+      ``total_notfinite`` and ``last_finite``, and the ``inner_state``.
+
+    Raises:
+      ValueError: ``max_consecutive_errors`` is negative.
+      TypeError: it is no integer, or ``inner`` no transformation.
+
+    Example:
+      >>> tx = apply_if_finite(momentum(0.1), max_consecutive_errors=5)
+      >>> state = tx.init(jnp.zeros(2))
+      >>> updates, state = tx.update(jnp.array([jnp.inf, 1.0]), state)
+      >>> updates, state.total_notfinite, state.inner_state.velocity
+      (Array([-0., -0.], dtype=float32), Array(1, dtype=int32), Array([0., 0.], dtype=float32))
+
+    Note:
+      optax agrees, but for the +0.0.
+    """
+    if isinstance(max_consecutive_errors, bool) or not hasattr(max_consecutive_errors, "__index__"):
+        raise TypeError(
+            f"apply_if_finite: max_consecutive_errors must be an integer, got "
+            f"{max_consecutive_errors!r:.60}."
+        )
+    if (most := int(max_consecutive_errors)) < 0:
+        raise ValueError(f"apply_if_finite: max_consecutive_errors must be at least 0, got {most}.")
+    of_init, of_update = as_halves("apply_if_finite: inner", inner)
+    return transformation(ApplyIfFinite(of_init, most), ApplyIfFinite(of_update, most))

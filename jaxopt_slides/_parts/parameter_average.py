@@ -1,0 +1,137 @@
+"""An average of the parameters, for evaluation."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_slides._core.apply import add_update
+from jaxopt_slides._core.checks import require_float_leaves, require_same_shapes, require_same_tree
+from jaxopt_slides._core.dtypes import cast, copy_of, dtypes_of, real, widen
+from jaxopt_slides._core.foreign import as_halves
+from jaxopt_slides._core.lift import next_count
+from jaxopt_slides._core.node import Context, Node, Wrapper
+from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.rule import Rule, hyperparameter, require_below_one, rule
+from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
+
+
+class AverageParamsState(NamedTuple):
+    """State of :func:`average_params`."""
+
+    count: int | jax.Array  # [], int32: steps taken
+    log_decay: float | jax.Array  # [], float32 or wider: log of all decays' product, count log(decay)
+    average: PyTree  # [*shape] a leaf, float32 or wider: the average, bias corrected
+    inner_state: PyTree
+
+
+@rule
+class Averaging(Rule):
+    """One array: a = a + (1 - beta) / (1 - beta**t) (w - a)."""
+
+    decay: Any = hyperparameter(0, 1, near_one=True)
+
+    name = "average_params"
+
+    def require_consistent(self) -> None:
+        require_below_one(self.name, "the bias correction", self.decay)
+
+    def share(self, log_decay):
+        """The decays' new product, as a logarithm, and the share of the newest parameters."""
+        log_decay = log_decay + self.decay.log()
+        return log_decay, (1 - self.decay) / -jnp.expm1(log_decay)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False)
+class AverageParams(Wrapper):
+    """Follows the parameters that the inner transformation leads to."""
+
+    inner: Node
+    rule: Averaging
+    name = "average_params"
+    state_type = AverageParamsState
+
+    def with_children(self, children: list[Node]) -> "AverageParams":
+        return dataclasses.replace(self, inner=children[0])
+
+    def with_rule(self, rule: Rule) -> "AverageParams":
+        return dataclasses.replace(self, rule=rule)
+
+    def init(self, params: PyTree) -> AverageParamsState:
+        require_float_leaves(self.name, "params", params)
+        average, inner = jax.tree.map(copy_of, params), self.inner.init(params)
+        return AverageParamsState(jnp.zeros((), jnp.int32), jnp.zeros(()), average, inner)
+
+    def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
+        (inner_state,) = self.substates(state)
+        if context.params is None:
+            raise ValueError(f"{self.name} needs the parameters: call update(updates, state, params).")
+        require_same_tree(self.name, "params", context.params, "state's average", state.average)
+        require_same_shapes(self.name, "params", context.params, "state's average", state.average)
+        step = step_of if self.in_python else type(self.inner).update
+        u, inner_state = step(self.inner, updates, inner_state, context)
+        given = u if self.keeps_wide else cast(u, context.dtypes)
+        params = jax.tree.map(lambda w, x: widen(add_update(w, x)), context.params, given)
+        log_decay, average = self._averaged(state, params)
+        return u, AverageParamsState(next_count(state.count), log_decay, average, inner_state)
+
+    def _averaged(self, state: PyTree, params: PyTree) -> tuple[jax.Array, PyTree]:
+        def share(dtype):
+            return self.rule.at(state.count, dtype).share(state.log_decay.astype(dtype))
+
+        shares = {d: share(d)[1] for d in {real(d) for d in dtypes_of(params)}}
+
+        def follow(a, w):
+            # a + r (w - a): (1 - r) a + r w would lose the digits of 1 - r.
+            with jax.numpy_dtype_promotion("standard"):
+                new = a + shares[real(w.dtype)] * (w - a)
+            return jnp.where(state.count == 0, w, new)
+
+        return share(state.log_decay.dtype)[0], jax.tree.map(follow, state.average, params)
+
+
+def average_params(tx: Any, decay: Hyperparameter) -> GradientTransformation:
+    r"""Keeps an exponential moving average of the *parameters*, bias corrected.
+
+    With :math:`w^{(t+1)}` the parameters after a step, and :math:`a` read as ``state.average``,
+
+    .. math::
+        a^{(t+1)} = \frac{(1 - \beta) \sum_{j=1}^{t+1} \beta^{t+1-j}\, w^{(j)}}{1 - \beta^{t+1}}.
+
+    The updates are those of ``tx``; evaluate the model at ``state.average``. Before the first step
+    that is a copy of the parameters, which then has no weight.
+
+    Args:
+      tx: a transformation, ours or any optax-style pair. Make this the outermost: what follows it in
+        a chain would lead to other parameters than those averaged here. Inside :func:`multi_steps` it
+        averages once an update, around it once a call.
+      decay: :math:`\beta \in [0, 1)`, scalar or schedule.
+
+    Returns:
+      A transformation whose ``update`` needs ``params``; its state adds one float32-or-wider array
+      ``[*shape]`` per leaf.
+
+    Raises:
+      ValueError: a concrete ``decay`` outside [0, 1), or, from ``update``, no ``params``.
+      TypeError: ``tx`` is no transformation, or ``decay`` no number, scalar array or schedule.
+
+    Example:
+      >>> tx = average_params(sgd(1.0), decay=0.5)
+      >>> w = jnp.array([4.0])
+      >>> state = tx.init(w)
+      >>> for _ in range(2):
+      ...     updates, state = tx.update(w / 2, state, w)
+      ...     w = apply_updates(w, updates)
+      >>> w.item(), round(state.average.item(), 3)  # (1 * 2.0 + 2 * 1.0) / 3
+      (1.0, 1.333)
+
+    References:
+      Polyak and Juditsky, *Acceleration of stochastic approximation by averaging*, 1992.
+    """
+    of_init, of_update = as_halves("average_params: tx", tx)
+    own = Averaging(decay).prepared()
+    return transformation(
+        AverageParams(of_init, own.half("init")), AverageParams(of_update, own.half("update"))
+    )

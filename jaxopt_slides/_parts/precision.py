@@ -1,0 +1,232 @@
+"""Parameters narrower than float32, and narrower state."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_slides._core.checks import require_float_leaves, require_same_shapes, require_same_tree
+from jaxopt_slides._core.dtypes import copy_of, dtypes_of, wide, widen
+from jaxopt_slides._core.foreign import Foreign, as_halves
+from jaxopt_slides._core.lift import Lifted
+from jaxopt_slides._core.node import Context, Node, Wrapper
+from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.types import GradientTransformation, PyTree
+
+MASTER, STOCHASTIC = "master_weights", "stochastic_rounding"
+
+
+class MixedPrecisionState(NamedTuple):
+    """State of :func:`mixed_precision`."""
+
+    master: PyTree  # [*shape], float32, for each narrow leaf; None with stochastic rounding
+    key: jax.Array | None  # [2], uint32: the random key; None with master weights
+    inner_state: PyTree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False)
+class MixedPrecision(Wrapper):
+    """Lets the inner transformation update float32 weights, and rounds them."""
+
+    inner: Node
+    mode: str = dataclasses.field(metadata={"static": True})
+    seed: int | None = dataclasses.field(metadata={"static": True})
+    name = "mixed_precision"
+    state_type = MixedPrecisionState
+
+    @property
+    def keeps_wide(self) -> bool:
+        return True
+
+    def with_children(self, children: list[Node]) -> "MixedPrecision":
+        return dataclasses.replace(self, inner=children[0])
+
+    def init(self, params: PyTree) -> MixedPrecisionState:
+        require_float_leaves(self.name, "params", params)
+        inner = self.inner.init(jax.tree.map(widen, params))
+        if self.mode == STOCHASTIC:
+            return MixedPrecisionState(None, jax.random.PRNGKey(self.seed or 0), inner)
+        return MixedPrecisionState(
+            jax.tree.map(lambda w: copy_of(w) if is_narrow(w) else None, params), None, inner
+        )
+
+    def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
+        (inner_state,) = self.substates(state)
+        if context.params is None:
+            raise ValueError(f"{self.name} needs the parameters: call update(updates, state, params).")
+        narrow, treedef = jax.tree.flatten(context.params)
+        weights = self._weights(context.params, state)
+        wide_params = treedef.unflatten(weights)
+        inside = Context(wide_params, dtypes_of(wide_params), context.extra)
+        step = step_of if self.in_python else type(self.inner).update
+        u, inner_state = step(self.inner, updates, inner_state, inside)
+        new = [w + x for w, x in zip(weights, jax.tree.leaves(u), strict=True)]
+        rounded, key = self._rounded(new, narrow, state.key)
+        # From the narrow weight to the rounded one: the sum in apply_updates is that one.
+        difference = [
+            widen(r) - widen(w) if is_narrow(w) else x
+            for r, w, x in zip(rounded, narrow, jax.tree.leaves(u), strict=True)
+        ]
+        master = None
+        if self.mode == MASTER:
+            pairs = zip(new, narrow, strict=True)
+            master = treedef.unflatten(n if is_narrow(w) else None for n, w in pairs)
+        return treedef.unflatten(difference), MixedPrecisionState(master, key, inner_state)
+
+    def _weights(self, params: PyTree, state: PyTree) -> list[jax.Array]:
+        """The weights in float32 or wider: the masters where there are any."""
+        leaves, treedef = jax.tree.flatten(params)
+        if self.mode == STOCHASTIC:
+            return [widen(w) for w in leaves]
+        of_narrow = treedef.unflatten(w if is_narrow(w) else None for w in leaves)
+        require_same_tree(self.name, "narrow params", of_narrow, "state's master", state.master)
+        require_same_shapes(self.name, "params", of_narrow, "state's master", state.master)
+        masters = iter(jax.tree.leaves(state.master))
+        return [next(masters) if is_narrow(w) else widen(w) for w in leaves]
+
+    def _rounded(self, new: list[Any], narrow: list[Any], key: Any) -> tuple[list[Any], Any]:
+        dtypes = [jnp.result_type(w) for w in narrow]
+        if self.mode == MASTER:
+            return [w.astype(d) for w, d in zip(new, dtypes, strict=True)], None
+        key, now = jax.random.split(key)
+        keys = [jax.random.fold_in(now, i) for i in range(len(new))]
+        return [
+            stochastically_rounded(k, w, d) if d != w.dtype else w
+            for k, w, d in zip(keys, new, dtypes, strict=True)
+        ], key
+
+    def __repr__(self) -> str:
+        seed = "" if self.seed is None else f", seed={self.seed}"
+        return f"{self.name}({self.inner!r}, {self.mode!r}{seed})"
+
+
+def is_narrow(w: Any) -> bool:
+    """Whether a leaf's dtype is narrower than float32."""
+    dtype = jnp.result_type(w)
+    return wide(dtype) != dtype
+
+
+def stochastically_rounded(key: jax.Array, x: jax.Array, dtype: Any) -> jax.Array:
+    """One of the two neighbours of ``x`` in ``dtype``, the nearer the likelier: its mean is ``x``."""
+    nearest = x.astype(dtype)
+    up, down = jnp.asarray(jnp.inf, dtype), jnp.asarray(-jnp.inf, dtype)
+    below = nearest.astype(x.dtype) <= x
+    low = jnp.where(below, nearest, jnp.nextafter(nearest, down))
+    high = jnp.where(below, jnp.nextafter(nearest, up), nearest)
+    gap = high.astype(x.dtype) - low.astype(x.dtype)
+    share = (x - low.astype(x.dtype)) / jnp.where(gap > 0, gap, 1)
+    rounded = jnp.where(jax.random.uniform(key, x.shape, x.dtype) < share, high, low)
+    return jnp.where(jnp.isfinite(x), rounded, nearest)
+
+
+def mixed_precision(
+    inner: Any, mode: str = MASTER, *, seed: int | None = None
+) -> GradientTransformation:
+    r"""Trains bfloat16 or float16 parameters without losing small updates.
+
+    A weight of 1 in bfloat16 has no neighbour nearer than :math:`2^{-8}`: smaller updates round to
+    nothing. With ``"master_weights"`` the state holds a float32 copy :math:`\tilde w` of every narrow
+    parameter, which the inner transformation updates, and the parameter follows it rounded,
+
+    .. math::
+        \tilde w \leftarrow \tilde w + u, \qquad w = \operatorname{round}(\tilde w).
+
+    With ``"stochastic_rounding"`` there is no copy: :math:`w + u` becomes one of its two neighbours,
+    the nearer the likelier, so that its mean is :math:`w + u`.
+
+    Args:
+      inner: a transformation, ours or any optax-style pair; it sees float32 weights.
+      mode: ``"master_weights"`` or ``"stochastic_rounding"``.
+      seed: an integer, needed with stochastic rounding: the state's ``key`` starts from it, and can
+        be replaced there.
+
+    Returns:
+      A transformation whose ``update`` needs ``params``. Its updates are float32 for narrow
+      parameters, since the difference of two bfloat16 numbers need not be one; so make it the
+      outermost, or the last of a chain. float32 and wider leaves are updated as by ``inner``.
+      A parameter that is changed by other means than :func:`apply_updates` comes back to its master
+      at the next step.
+
+    Raises:
+      ValueError: an unknown mode; a seed that is missing or not needed; or, from ``update``, no
+        ``params``.
+      TypeError: ``inner`` is no transformation.
+
+    Example:
+      >>> w = jnp.ones(1, jnp.bfloat16)
+      >>> tx = mixed_precision(sgd(1.0))
+      >>> state = tx.init(w)
+      >>> for _ in range(3):
+      ...     updates, state = tx.update(jnp.full(1, -1 / 512, jnp.bfloat16), state, w)
+      ...     w = apply_updates(w, updates)
+      >>> w, state.master  # without it, w stays 1
+      (Array([1.00781], dtype=bfloat16), Array([1.0058594], dtype=float32))
+
+    Note:
+      Scaling the loss, which float16 *gradients* need so that they do not underflow, is out of scope:
+      multiply the loss by a constant and begin the chain with its inverse, ``scale(1 / constant)``,
+      or use a library for it.
+
+    References:
+      Micikevicius et al., *Mixed precision training*, 2018; Gupta et al., *Deep learning with limited
+      numerical precision*, 2015 (stochastic rounding).
+    """
+    if mode not in (MASTER, STOCHASTIC):
+        raise ValueError(
+            f"mixed_precision: mode must be {MASTER!r} or {STOCHASTIC!r}, got {mode!r:.60}."
+        )
+    if mode == STOCHASTIC and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise ValueError(f"mixed_precision: {STOCHASTIC!r} needs a seed, an integer, got {seed!r:.60}.")
+    if mode == MASTER and seed is not None:
+        raise ValueError(f"mixed_precision: {MASTER!r} draws no random numbers, got seed={seed!r:.60}.")
+    of_init, of_update = as_halves("mixed_precision: inner", inner)
+    return transformation(MixedPrecision(of_init, mode, seed), MixedPrecision(of_update, mode, seed))
+
+
+def accumulator_dtype(tx: GradientTransformation, dtype: Any) -> GradientTransformation:
+    """Keeps the state of a transformation in a narrower dtype, to save memory.
+
+    Steps are still computed in float32 or wider; only what is kept between them is rounded. It loses
+    what a narrow state cannot hold: in bfloat16, Adagrad's sum stops growing at 256 times the
+    newest square, a mean of squares with decay 0.999 stalls near half its value, and a velocity
+    forgets gradients smaller than 1/256 of it.
+
+    Args:
+      tx: a transformation of this library; every rule and part inside it is changed.
+      dtype: a real floating dtype, such as ``jnp.bfloat16``.
+
+    Returns:
+      The same transformation with narrow velocities and accumulators.
+
+    Raises:
+      TypeError: ``dtype`` is not a real floating dtype, or a member of ``tx`` is another library's;
+        or, from ``init``, a leaf is complex.
+
+    Example:
+      >>> tx = accumulator_dtype(momentum(0.1), jnp.bfloat16)
+      >>> tx.init(jnp.zeros(2)).velocity.dtype
+      dtype(bfloat16)
+
+    Note:
+      In optax it is an argument of some rules, ``sgd`` and ``trace`` among them.
+    """
+    try:
+        narrow = jnp.dtype(dtype)
+    except TypeError:
+        narrow = jnp.dtype(bool)
+    if not jnp.issubdtype(narrow, jnp.floating):
+        raise TypeError(f"accumulator_dtype: dtype must be a real floating dtype, got {dtype!r:.60}.")
+    of_init, of_update = as_halves("accumulator_dtype: tx", tx)
+    return transformation(_narrowed(of_init, narrow), _narrowed(of_update, narrow))
+
+
+def _narrowed(node: Node, dtype: Any) -> Node:
+    if isinstance(node, Foreign):
+        raise TypeError(
+            f"accumulator_dtype: {node.name} is another library's, whose state only it can narrow."
+        )
+    if isinstance(node, Lifted):
+        return dataclasses.replace(node, narrow=dtype)
+    return node.with_children([_narrowed(child, dtype) for _, child in node.children()])

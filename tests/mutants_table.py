@@ -34,8 +34,10 @@ RULES = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad")
 BALLS = ("sgd", "momentum", "nesterov", "rmsprop")  # have a velocity
 LOOKING_AHEAD = ("sgd", "nesterov", "rmsprop", "trace")
 SQUARED = ("rmsprop", "adagrad")
+SUMMED = ("adagrad", "scale_by_rss")
+AVERAGED = ("rmsprop", "ema")
 CENTERED = ("rmsprop", "scale_by_stddev")
-DEBIASED = ("rmsprop", "scale_by_rms")
+DEBIASED = ("rmsprop", "scale_by_rms", "ema")
 
 
 def mutants(file, breaks, *table, on=(), by=()):
@@ -82,7 +84,7 @@ SQUARE = mutants(
 
 MOVING_AVERAGE = mutants(
     FORMULAS,
-    ("rmsprop", "ema"),
+    AVERAGED,
     *instead(
         "return beta * s + (1 - beta) * x",
         ("(1 - beta) missing", "return beta * s + x"),
@@ -98,6 +100,50 @@ MOVING_AVERAGE = mutants(
         ("beta on the whole", "return beta * (s + (1 - beta) * x)"),
     ),
 )
+ACCUMULATE = mutants(
+    FORMULAS,
+    SUMMED,
+    *instead(
+        "return c + square(g)",
+        ("the present forgotten", "return c"),
+        ("the past forgotten", "return square(g)"),
+        ("square forgotten", "return c + g"),
+        ("magnitudes summed", "return c + abs(g)"),
+        ("minus", "return c - square(g)"),
+        ("half the square", "return c + square(g) / 2"),
+        ("an average of two", "return (c + square(g)) / 2"),
+        ("an average, as RMSProp's", "return 0.9 * c + 0.1 * square(g)"),
+        ("the sum doubled", "return 2 * c + square(g)"),
+        ("a product", "return c * square(g)"),
+    ),
+)
+
+CORRECT = {"on": ("rmsprop-bias_correction", "scale_by_rms-bias_correction")}
+DEBIAS = mutants(
+    FORMULAS,
+    DEBIASED,
+    *instead(
+        "return x / beta.one_minus_power(jnp.maximum(count + 1, count))",
+        ("correction's exponent t", "return x / beta.one_minus_power(count)"),
+        ("correction's exponent t + 2", "return x / beta.one_minus_power(count + 2)"),
+        ("correction without a power", "return x / (1 - beta)"),
+        ("correction by beta^t", "return x / (1 - beta.one_minus_power(count + 1))"),
+        ("correction multiplied", "return x * beta.one_minus_power(count + 1)"),
+        (
+            "correction twice",
+            "return x / beta.one_minus_power(count + 1) / beta.one_minus_power(count + 1)",
+        ),
+        ("correction forgotten", "return x"),
+        ("correction by its root", "return x / jnp.sqrt(beta.one_minus_power(count + 1))"),
+        (
+            "correction overflows with the count",
+            "return x / beta.one_minus_power(count + 1)",
+            {"by": ("test_oracle.py::test_the_bias_correction_is_over_at_the_largest_count",)},
+        ),
+    ),
+    **CORRECT,
+)
+
 VELOCITY = mutants(
     FORMULAS,
     BALLS,
@@ -390,7 +436,6 @@ STARTED = {"on": ("initial",)}
 COMPLEX = {"by": ("dtypes",)}
 CENTER = {"on": ("stddev-bias_correction",)}
 CORRECT_MEAN = {"breaks": ("scale_by_stddev",), "on": ("bias_correction",)}
-CORRECT = {"on": ("rmsprop-bias_correction", "scale_by_rms-bias_correction")}
 
 NORMALIZE = (
     mutants(
@@ -433,27 +478,28 @@ NORMALIZE = (
             ("not divided", "return g, new"),
             ("sign", "return -divide_by_root(g, cache, r.eps, r.eps_root), new"),
         ),
-        ("bias correction always", "if r.bias_correction:", "if True:"),
+        ("bias correction always", "if r.bias_correction:\n        cache", "if True:\n        cache"),
     )
     + mutants(
         "_rules/rmsprop.py",
-        DEBIASED,
-        ("bias correction never", "if r.bias_correction:", "if False:"),
+        ("rmsprop", "scale_by_rms"),
+        ("bias correction never", "if r.bias_correction:\n        cache", "if False:\n        cache"),
         *instead(
-            "r.decay.one_minus_power(s.count + 1)",
-            ("bias correction's exponent t", "r.decay.one_minus_power(s.count)"),
-            ("bias correction's exponent t + 2", "r.decay.one_minus_power(s.count + 2)"),
-            ("bias correction without a power", "(1 - r.decay)"),
-            ("bias correction by beta^t", "(1 - r.decay.one_minus_power(s.count + 1))"),
-        ),
-        *instead(
-            "cache = cache / correction\n",
-            ("bias correction multiplied", "cache = cache * correction\n"),
-            ("bias correction twice", "cache = cache / correction / correction\n"),
+            "cache = debias(r.decay, cache, s.count)\n",
             ("bias correction not on the cache", "cache = cache / 1\n"),
+            ("bias correction of the old cache", "cache = debias(r.decay, s.mean_square, s.count)\n"),
             (
                 "bias-corrected cache stored",
-                "cache = cache / correction\n        new = new._replace(mean_square=cache)\n",
+                "cache = debias(r.decay, cache, s.count)\n"
+                "        new = new._replace(mean_square=cache)\n",
+            ),
+        ),
+        *instead(
+            "    if self.bias_correction:\n        require",
+            (
+                "0/0 accepted",
+                "    if False:\n        require",
+                {"by": ("test_errors.py::test_bad_call",)},
             ),
         ),
         **CORRECT,
@@ -462,22 +508,22 @@ NORMALIZE = (
         "_rules/rmsprop.py",
         CENTERED,
         *instead(
-            "mean = mean if mean is None else mean / correction",
+            "mean = mean if mean is None else debias(r.decay, mean, s.count)",
             ("bias correction on the cache only", "mean = mean", CORRECT_MEAN),
             (
                 "bias-corrected mean stored",
-                "mean = mean if mean is None else mean / correction\n        new = "
+                "mean = mean if mean is None else debias(r.decay, mean, s.count)\n        new = "
                 "new._replace(mean=mean)",
                 CORRECT_MEAN,
             ),
             (
                 "mean's bias correction multiplied",
-                "mean = mean if mean is None else mean * correction",
+                "mean = mean if mean is None else mean * r.decay.one_minus_power(s.count + 1)",
                 CORRECT_MEAN,
             ),
             (
                 "mean's bias correction twice",
-                "mean = mean if mean is None else mean / correction / correction",
+                "mean = mean if mean is None else debias(r.decay, debias(r.decay, mean, s.count), s.count)",
                 CORRECT_MEAN,
             ),
         ),
@@ -594,18 +640,6 @@ RMSPROP = mutants(
     ),
 )
 
-ADAGRAD_SUM = (
-    ("the present forgotten", "c = s.sum_of_squares"),
-    ("the past forgotten", "c = square(g)"),
-    ("square forgotten", "c = s.sum_of_squares + g"),
-    ("magnitudes summed", "c = s.sum_of_squares + abs(g)"),
-    ("minus", "c = s.sum_of_squares - square(g)"),
-    ("half the square", "c = s.sum_of_squares + square(g) / 2"),
-    ("an average of two", "c = (s.sum_of_squares + square(g)) / 2"),
-    ("an average, as RMSProp's", "c = 0.9 * s.sum_of_squares + 0.1 * square(g)"),
-    ("the sum doubled", "c = 2 * s.sum_of_squares + square(g)"),
-    ("a product", "c = s.sum_of_squares * square(g)"),
-)
 ADAGRAD_START = (
     ("initial accumulator ignored", "c = full_like(w, accumulator=True)"),
     ("sum starts at the weights", "c = full_like(w, accumulator=True) + abs(w)"),
@@ -621,7 +655,12 @@ INITIAL = "c = full_like(w, self.initial_accumulator_value, accumulator=True)"
 ADAGRAD = mutants(
     "_rules/adagrad.py",
     ("adagrad",),
-    *instead("c = s.sum_of_squares + square(g)", *ADAGRAD_SUM),
+    *instead(
+        "c = accumulate(s.sum_of_squares, g)",
+        ("sum and gradient swapped", "c = accumulate(g, s.sum_of_squares)"),
+        ("no memory", "c = accumulate(0, g)"),
+        ("the present forgotten", "c = s.sum_of_squares"),
+    ),
     *instead(
         "u = -self.learning_rate * divide_by_root(g, c, self.eps, self.eps_root)",
         ("sign", "u = self.learning_rate * divide_by_root(g, c, self.eps, self.eps_root)"),
@@ -641,12 +680,12 @@ ADAGRAD = mutants(
         ),
         (
             "square divided",
-            "u = -self.learning_rate * divide_by_root(square(g), c, self.eps, self.eps_root)",
+            "u = -self.learning_rate * divide_by_root(g * abs(g), c, self.eps, self.eps_root)",
         ),
         ("not divided", "u = -self.learning_rate * g"),
         (
             "learning rate inside the quotient",
-            "u = -divide_by_root(self.learning_rate * g, square(self.learning_rate) * c, self.eps, "
+            "u = -divide_by_root(self.learning_rate * g, self.learning_rate**2 * c, self.eps, "
             "self.eps_root)",
         ),
         (
@@ -657,8 +696,11 @@ ADAGRAD = mutants(
     *instead(
         "return u, s._replace(sum_of_squares=c)",
         ("sum not advanced", "return u, s"),
-        ("square stored for the sum", "return u, s._replace(sum_of_squares=square(g))"),
-        ("update's square stored", "return u, s._replace(sum_of_squares=s.sum_of_squares + square(u))"),
+        ("square stored for the sum", "return u, s._replace(sum_of_squares=accumulate(0, g))"),
+        (
+            "update's square stored",
+            "return u, s._replace(sum_of_squares=accumulate(s.sum_of_squares, u))",
+        ),
         (
             "learning rate in the stored sum",
             "return u, s._replace(sum_of_squares=self.learning_rate * c)",
@@ -701,23 +743,12 @@ EMA = mutants(
     AVERAGING,
     ("ema",),
     *instead(
-        "u = m / self.decay.one_minus_power(s.count + 1) if self.debias else m",
+        "u = debias(self.decay, m, s.count) if self.debias else m",
         ("debias ignored", "u = m"),
-        ("debias always", "u = m / self.decay.one_minus_power(s.count + 1)"),
-        ("debias exponent t", "u = m / self.decay.one_minus_power(s.count) if self.debias else m"),
-        (
-            "debias exponent t + 2",
-            "u = m / self.decay.one_minus_power(s.count + 2) if self.debias else m",
-        ),
-        ("debias multiplied", "u = m * self.decay.one_minus_power(s.count + 1) if self.debias else m"),
-        (
-            "debiased mean stored",
-            "u = m = m / self.decay.one_minus_power(s.count + 1) if self.debias else m",
-        ),
-        (
-            "old mean used",
-            "u = s.mean / self.decay.one_minus_power(s.count + 1) if self.debias else s.mean",
-        ),
+        ("debias always", "u = debias(self.decay, m, s.count)"),
+        ("debias the wrong way round", "u = m if self.debias else debias(self.decay, m, s.count)"),
+        ("debiased mean stored", "u = m = debias(self.decay, m, s.count) if self.debias else m"),
+        ("old mean used", "u = debias(self.decay, s.mean, s.count) if self.debias else s.mean"),
     ),
     ("mean not advanced", "return u, s._replace(mean=m)", "return u, s"),
     (
@@ -733,7 +764,12 @@ PARTS_NORMALIZING = (
     mutants(
         NORMALIZING,
         ("scale_by_rss",),
-        *instead("c = s.sum_of_squares + square(g)", *ADAGRAD_SUM),
+        *instead(
+            "c = accumulate(s.sum_of_squares, g)",
+            ("sum and gradient swapped", "c = accumulate(g, s.sum_of_squares)"),
+            ("no memory", "c = accumulate(0, g)"),
+            ("the present forgotten", "c = s.sum_of_squares"),
+        ),
         *instead(INITIAL, *ADAGRAD_START),
         *instead(
             "return divide_by_root(g, c, self.eps, self.eps_root), s._replace(sum_of_squares=c)",
@@ -1940,6 +1976,8 @@ TRAINING = (
 TABLE = [
     *SQUARE,
     *MOVING_AVERAGE,
+    *ACCUMULATE,
+    *DEBIAS,
     *VELOCITY,
     *LOOK_AHEAD,
     *VARIANCE,

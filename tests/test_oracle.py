@@ -66,6 +66,24 @@ def test_the_rmsprop_formula_with_the_fresh_mean_is_the_rule(x64):
     np.testing.assert_allclose(first, -0.01 * 2.0 / np.sqrt(s), rtol=1e-15)
 
 
+CORRECTED = {
+    "ema": (jos.ema(0.9), 1.0),
+    "scale_by_rms": (jos.scale_by_rms(0.9, bias_correction=True), 1.0),
+    "rmsprop": (jos.rmsprop(0.5, bias_correction=True), -0.5),
+}
+
+
+@pytest.mark.parametrize("name", CORRECTED)
+def test_the_bias_correction_is_over_at_the_largest_count(name):
+    # t + 1 must not wrap around to a negative power of beta, an infinite correction.
+    tx, expected = CORRECTED[name]
+    last = jnp.int32(np.iinfo(np.int32).max)
+    state = jax.tree.map(jnp.ones_like, tx.init(jnp.ones(2)))
+    for count in (last - 1, last):
+        updates = tx.update(jnp.ones(2), state._replace(count=count))[0]
+        np.testing.assert_allclose(updates, [expected] * 2, rtol=1e-6)
+
+
 # From CONVENTIONS.md: x0 = 1, g = (0.1, -0.05), learning rate 0.01, momentum 0.9.
 WORKED = {
     "sgd": (jos.sgd(0.01), 0.999, 0.9995),

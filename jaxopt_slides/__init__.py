@@ -22,7 +22,9 @@ from jaxopt_slides._parts.scaling import scale_by_schedule as scale_by_schedule
 from jaxopt_slides._parts.scaling import set_to_zero as set_to_zero
 
 # rules
+from jaxopt_slides._rules.adadelta import adadelta as adadelta
 from jaxopt_slides._rules.adagrad import adagrad as adagrad
+from jaxopt_slides._rules.adam import adam as adam
 from jaxopt_slides._rules.momentum import momentum as momentum
 from jaxopt_slides._rules.nesterov import nesterov as nesterov
 from jaxopt_slides._rules.rmsprop import rmsprop as rmsprop

@@ -30,14 +30,16 @@ class Mutant(NamedTuple):
     file: str = ""
 
 
-RULES = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad")
+RULES = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta", "adam")
 BALLS = ("sgd", "momentum", "nesterov", "rmsprop")  # have a velocity
 LOOKING_AHEAD = ("sgd", "nesterov", "rmsprop", "trace")
-SQUARED = ("rmsprop", "adagrad")
+SQUARED = ("rmsprop", "adagrad", "adadelta", "adam")
+WITH_EPS = ("rmsprop", "adagrad", "adam")  # added to the root, not under it
+WITH_EPS_ROOT = ("rmsprop", "adagrad")
 SUMMED = ("adagrad", "scale_by_rss")
-AVERAGED = ("rmsprop", "ema")
+AVERAGED = ("rmsprop", "ema", "adadelta", "adam")
 CENTERED = ("rmsprop", "scale_by_stddev")
-DEBIASED = ("rmsprop", "scale_by_rms", "ema")
+DEBIASED = ("rmsprop", "scale_by_rms", "ema", "adam")
 
 
 def mutants(file, breaks, *table, on=(), by=()):
@@ -144,6 +146,23 @@ DEBIAS = mutants(
     **CORRECT,
 )
 
+ROOT_OR_ZERO = mutants(
+    FORMULAS,
+    ("adadelta",),
+    *instead(
+        "jnp.where(positive, jnp.sqrt(jnp.where(positive, d, 1)), 0)",
+        ("root of the past updates forgotten", "jnp.where(positive, d, 0)"),
+        ("fourth root", "jnp.where(positive, jnp.sqrt(jnp.sqrt(jnp.where(positive, d, 1))), 0)"),
+        ("reciprocal root", "jnp.where(positive, 1 / jnp.sqrt(jnp.where(positive, d, 1)), 0)"),
+        ("1 where nothing moved", "jnp.sqrt(jnp.where(positive, d, 1))"),
+        (
+            "derivative infinite where nothing moved",
+            "jnp.sqrt(d)",
+            {"by": ("test_oracle.py::test_adadelta_without_eps_rests_and_has_finite_derivatives",)},
+        ),
+    ),
+)
+
 VELOCITY = mutants(
     FORMULAS,
     BALLS,
@@ -214,7 +233,7 @@ ROOT = mutants(
 
 DIVIDE = mutants(
     FORMULAS,
-    SQUARED,
+    WITH_EPS,
     *instead(
         "return g / (root(s + eps_root) + eps)",
         ("eps inside the root", "return g / root(s + eps_root + eps)"),
@@ -234,7 +253,7 @@ DIVIDE = mutants(
     ),
 ) + mutants(
     FORMULAS,
-    SQUARED,
+    WITH_EPS_ROOT,
     *instead(
         "return g / (root(s + eps_root) + eps)",
         ("eps_root outside the root", "return g / (root(s) + eps_root + eps)"),
@@ -523,7 +542,8 @@ NORMALIZE = (
             ),
             (
                 "mean's bias correction twice",
-                "mean = mean if mean is None else debias(r.decay, debias(r.decay, mean, s.count), s.count)",
+                "mean = mean if mean is None else debias(r.decay, debias(r.decay, mean, "
+                "s.count), s.count)",
                 CORRECT_MEAN,
             ),
         ),
@@ -707,6 +727,254 @@ ADAGRAD = mutants(
         ),
     ),
 ) + mutants("_rules/adagrad.py", ("adagrad",), *instead(INITIAL, *ADAGRAD_START), on=("initial",))
+
+STEP_OF_ADADELTA = "p = divide_by_root(root_or_zero(d + self.eps) * g, cache + self.eps, 0, 0)"
+ADADELTA = mutants(
+    "_rules/adadelta.py",
+    ("adadelta",),
+    *instead(
+        "cache = moving_average(self.rho, s.mean_square, square(g))",
+        ("square forgotten", "cache = moving_average(self.rho, s.mean_square, abs(g))"),
+        ("cache and square swapped", "cache = moving_average(self.rho, square(g), s.mean_square)"),
+        ("a sum, as Adagrad's", "cache = s.mean_square + square(g)"),
+        ("no memory", "cache = square(g)"),
+        ("the averages mixed up", "cache = moving_average(self.rho, d, square(g))"),
+    ),
+    *instead(
+        STEP_OF_ADADELTA,
+        ("as RMSProp", "p = divide_by_root(g, cache + self.eps, 0, 0)"),
+        ("gradients not divided", "p = root_or_zero(d + self.eps) * g"),
+        (
+            "stale cache",
+            "p = divide_by_root(root_or_zero(d + self.eps) * g, s.mean_square + self.eps, 0, 0)",
+        ),
+        (
+            "roots swapped",
+            "p = divide_by_root(root_or_zero(cache + self.eps) * g, d + self.eps, 0, 0)",
+        ),
+        (
+            "eps missing from the updates",
+            "p = divide_by_root(root_or_zero(d) * g, cache + self.eps, 0, 0)",
+        ),
+        (
+            "eps missing from the gradients",
+            "p = divide_by_root(root_or_zero(d + self.eps) * g, cache, 0, 0)",
+        ),
+        (
+            "eps outside the updates' root",
+            "p = divide_by_root((root_or_zero(d) + self.eps) * g, cache + self.eps, 0, 0)",
+        ),
+        (
+            "eps outside the gradients' root",
+            "p = divide_by_root(root_or_zero(d + self.eps) * g, cache, self.eps, 0)",
+        ),
+        (
+            "eps squared",
+            "p = divide_by_root(root_or_zero(d + self.eps**2) * g, cache + self.eps**2, 0, 0)",
+        ),
+        (
+            "gradient squared",
+            "p = divide_by_root(root_or_zero(d + self.eps) * g * abs(g), cache + self.eps, 0, 0)",
+        ),
+        (
+            "root of the updates forgotten",
+            "p = divide_by_root((d + self.eps) * g, cache + self.eps, 0, 0)",
+        ),
+        (
+            "sign lost",
+            "p = abs(divide_by_root(root_or_zero(d + self.eps) * g, cache + self.eps, 0, 0))",
+        ),
+        (
+            "derivative at rest cut off",
+            "p = divide_by_root(root_or_zero(d + self.eps) * g, cache, 0, self.eps)",
+            {"by": ("test_oracle.py::test_adadelta_at_rest_follows_the_limit",)},
+        ),
+    ),
+    (
+        "fresh updates under the root",
+        STEP_OF_ADADELTA + "\n        d = moving_average(self.rho, d, square(p))",
+        STEP_OF_ADADELTA
+        + "\n        d = moving_average(self.rho, d, square(p))"
+        + "\n        "
+        + STEP_OF_ADADELTA,
+    ),
+    *instead(
+        "d = moving_average(self.rho, d, square(p))",
+        (
+            "learning rate in the past updates",
+            "d = moving_average(self.rho, d, square(self.learning_rate * p))",
+        ),
+        ("gradients for updates", "d = moving_average(self.rho, d, square(g))"),
+        ("updates not squared", "d = moving_average(self.rho, d, abs(p))"),
+        ("updates summed", "d = d + square(p)"),
+        ("last update only", "d = square(p)"),
+        ("updates swapped", "d = moving_average(self.rho, square(p), d)"),
+        ("learning rate for rho", "d = self.learning_rate * d + (1 - self.learning_rate) * square(p)"),
+    ),
+    *instead(
+        "return -self.learning_rate * p, s._replace(mean_square=cache, mean_square_update=d)",
+        ("sign", "return self.learning_rate * p, s._replace(mean_square=cache, mean_square_update=d)"),
+        ("learning rate missing", "return -p, s._replace(mean_square=cache, mean_square_update=d)"),
+        (
+            "learning rate twice",
+            "return -(self.learning_rate**2) * p, s._replace(mean_square=cache, mean_square_update=d)",
+        ),
+        (
+            "learning rate times the gradient",
+            "return -self.learning_rate * g, s._replace(mean_square=cache, mean_square_update=d)",
+        ),
+        ("cache not advanced", "return -self.learning_rate * p, s._replace(mean_square_update=d)"),
+        ("updates not remembered", "return -self.learning_rate * p, s._replace(mean_square=cache)"),
+        (
+            "averages stored the wrong way round",
+            "return -self.learning_rate * p, s._replace(mean_square=d, mean_square_update=cache)",
+        ),
+        (
+            "update's average stored twice",
+            "return -self.learning_rate * p, s._replace(mean_square=d, mean_square_update=d)",
+        ),
+    ),
+    *instead(
+        "mean_square=full_like(w, accumulator=True)",
+        ("cache starts at 1", "mean_square=full_like(w, 1.0, accumulator=True)"),
+        ("cache starts at the weights", "mean_square=full_like(w, accumulator=True) + abs(w)"),
+        ("complex cache", "mean_square=full_like(w)", COMPLEX),
+    ),
+    *instead(
+        "mean_square_update=full_like(w, accumulator=True)",
+        ("updates start at 1", "mean_square_update=full_like(w, 1.0, accumulator=True)"),
+        ("complex mean of updates", "mean_square_update=full_like(w)", COMPLEX),
+    ),
+    *instead(
+        "idle = Idle()",
+        ("called linear", "idle = Idle(linear_in_g=True)", {"by": ("coasts_or_refuses",)}),
+        ("said to move", "idle = Idle(moves=True)", {"by": ("moves_as_declared",)}),
+    ),
+    (
+        "1 - rho loses its digits",
+        "rho: Any = hyperparameter(0, 1, near_one=True)",
+        "rho: Any = hyperparameter(0, 1)",
+        {"by": ("oracle_float32",)},
+    ),
+    ("arguments swapped", "Adadelta(learning_rate, rho, eps)", "Adadelta(rho, learning_rate, eps)"),
+)
+
+ADAM = mutants(
+    "_rules/adam.py",
+    ("adam",),
+    *instead(
+        "m = moving_average(self.b1, s.mean, g)",
+        ("no mean", "m = g"),
+        ("mean of squares", "m = moving_average(self.b1, s.mean, g * abs(g))"),
+        ("mean and gradient swapped", "m = moving_average(self.b1, g, s.mean)"),
+        ("a velocity for the mean", "m = self.b1 * s.mean + g"),
+        ("b2 for b1", "m = moving_average(self.b2, s.mean, g)"),
+        (
+            "learning rate inside the mean",
+            "m = moving_average(self.b1, s.mean, self.learning_rate * g)",
+        ),
+    ),
+    *instead(
+        "cache = moving_average(self.b2, s.mean_square, square(g))",
+        ("b1 for b2", "cache = moving_average(self.b1, s.mean_square, square(g))"),
+        ("square of the mean", "cache = moving_average(self.b2, s.mean_square, square(m))"),
+        ("variance, as AdaBelief's", "cache = moving_average(self.b2, s.mean_square, square(g - m))"),
+        ("square forgotten", "cache = moving_average(self.b2, s.mean_square, abs(g))"),
+        ("no memory", "cache = square(g)"),
+        ("a sum, as Adagrad's", "cache = s.mean_square + square(g)"),
+        ("cache and square swapped", "cache = moving_average(self.b2, square(g), s.mean_square)"),
+    ),
+    *instead(
+        "velocity, spread = debias(self.b1, m, s.count), debias(self.b2, cache, s.count)",
+        ("no correction", "velocity, spread = m, cache"),
+        ("mean uncorrected", "velocity, spread = m, debias(self.b2, cache, s.count)"),
+        ("square uncorrected", "velocity, spread = debias(self.b1, m, s.count), cache"),
+        (
+            "corrections swapped",
+            "velocity, spread = debias(self.b2, m, s.count), debias(self.b1, cache, s.count)",
+        ),
+        (
+            "one correction for both",
+            "velocity, spread = debias(self.b1, m, s.count), debias(self.b1, cache, s.count)",
+        ),
+        (
+            "stale cache",
+            "velocity, spread = debias(self.b1, m, s.count), debias(self.b2, s.mean_square, s.count)",
+        ),
+        (
+            "stale mean",
+            "velocity, spread = debias(self.b1, s.mean, s.count), debias(self.b2, cache, s.count)",
+        ),
+        (
+            "corrected mean stored",
+            "velocity, spread = debias(self.b1, m, s.count), debias(self.b2, cache, s.count)\n"
+            "        m = velocity",
+        ),
+        (
+            "corrected square stored",
+            "velocity, spread = debias(self.b1, m, s.count), debias(self.b2, cache, s.count)\n"
+            "        cache = spread",
+        ),
+        (
+            "looks ahead, as Nadam",
+            "velocity, spread = debias(self.b1, moving_average(self.b1, m, g), s.count), "
+            "debias(self.b2, cache, s.count)",
+        ),
+        (
+            "largest square, as AMSGrad",
+            "cache = abs(cache - s.mean_square) / 2 + (cache + s.mean_square) / 2\n        velocity, "
+            "spread = debias(self.b1, m, s.count), debias(self.b2, cache, s.count)",
+        ),
+    ),
+    *instead(
+        "u = -self.learning_rate * divide_by_root(velocity, spread, self.eps, 0)",
+        ("sign", "u = self.learning_rate * divide_by_root(velocity, spread, self.eps, 0)"),
+        ("learning rate missing", "u = -divide_by_root(velocity, spread, self.eps, 0)"),
+        (
+            "learning rate twice",
+            "u = -(self.learning_rate**2) * divide_by_root(velocity, spread, self.eps, 0)",
+        ),
+        ("gradient divided", "u = -self.learning_rate * divide_by_root(g, spread, self.eps, 0)"),
+        ("not divided", "u = -self.learning_rate * velocity"),
+        (
+            "eps inside the root",
+            "u = -self.learning_rate * divide_by_root(velocity, spread, 0, self.eps)",
+        ),
+        ("eps missing", "u = -self.learning_rate * divide_by_root(velocity, spread, 0, 0)"),
+        (
+            "epsilon hat, as Keras",
+            "u = -self.learning_rate * divide_by_root(velocity, spread, self.eps / "
+            "(self.b2.one_minus_power(s.count + 1)) ** 0.5, 0)",
+        ),
+        (
+            "divided by the mean's size, as Adamax's sign",
+            "u = -self.learning_rate * divide_by_root(velocity, square(velocity), self.eps, 0)",
+        ),
+    ),
+    *instead(
+        "return u, s._replace(mean=m, mean_square=cache)",
+        ("mean not advanced", "return u, s._replace(mean_square=cache)"),
+        ("cache not advanced", "return u, s._replace(mean=m)"),
+        ("gradient stored for the mean", "return u, s._replace(mean=g, mean_square=cache)"),
+        ("update stored for the mean", "return u, s._replace(mean=u, mean_square=cache)"),
+    ),
+    *instead(
+        "mean=full_like(w), mean_square",
+        ("mean starts at the weights", "mean=full_like(w) + w, mean_square"),
+        ("real mean", "mean=full_like(w, accumulator=True), mean_square", COMPLEX),
+    ),
+    *instead(
+        "mean_square=full_like(w, accumulator=True)",
+        ("cache starts at 1", "mean_square=full_like(w, 1.0, accumulator=True)"),
+        ("complex cache", "mean_square=full_like(w)", COMPLEX),
+    ),
+    *instead(
+        'for name in ("b1", "b2")',
+        ("b1 = 1 accepted", 'for name in ("b2",)', {"by": ("test_errors.py::test_bad_call",)}),
+        ("b2 = 1 accepted", 'for name in ("b1",)', {"by": ("test_errors.py::test_bad_call",)}),
+    ),
+    ("arguments swapped", "Adam(learning_rate, b1, b2, eps)", "Adam(learning_rate, b2, b1, eps)"),
+)
 
 # --- The parts
 
@@ -1978,6 +2246,7 @@ TABLE = [
     *MOVING_AVERAGE,
     *ACCUMULATE,
     *DEBIAS,
+    *ROOT_OR_ZERO,
     *VELOCITY,
     *LOOK_AHEAD,
     *VARIANCE,
@@ -1989,6 +2258,8 @@ TABLE = [
     *NORMALIZE,
     *RMSPROP,
     *ADAGRAD,
+    *ADADELTA,
+    *ADAM,
     *TRACE,
     *EMA,
     *PARTS_NORMALIZING,

@@ -57,6 +57,12 @@ def root(s: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.maximum(s, jnp.finfo(s.dtype).tiny))
 
 
+def root_or_zero(d: jax.Array) -> jax.Array:
+    r""":math:`\sqrt{d}` as a factor: exactly 0 at 0, where its derivative is 0 instead of infinite."""
+    positive = d > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, d, 1)), 0)
+
+
 def divide_by_root(g: jax.Array, s: jax.Array, eps: Any, eps_root: Any) -> jax.Array:
     r""":math:`g / (\sqrt{s + \epsilon_{\text{root}}} + \epsilon)`; the slides' code has 0 and 1e-7.
 

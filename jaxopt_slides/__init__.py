@@ -39,7 +39,9 @@ from jaxopt_slides._parts.static import as_arrays as as_arrays
 from jaxopt_slides._parts.static import as_static as as_static
 
 # rules
+from jaxopt_slides._rules.adadelta import adadelta as adadelta
 from jaxopt_slides._rules.adagrad import adagrad as adagrad
+from jaxopt_slides._rules.adam import adam as adam
 from jaxopt_slides._rules.momentum import momentum as momentum
 from jaxopt_slides._rules.nesterov import nesterov as nesterov
 from jaxopt_slides._rules.rmsprop import rmsprop as rmsprop

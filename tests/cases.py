@@ -193,6 +193,8 @@ def averaged(gradients, learning_rate, decay, mu):
 RMS = {"decay": 0.9, "eps": 1e-7, "eps_root": 0.0, "initial_accumulator_value": 0.0}
 RSS = {"eps": 1e-7, "eps_root": 0.0, "initial_accumulator_value": 0.0}
 RATE = {"learning_rate": 0.01}
+DELTA = {"learning_rate": 0.5, "rho": 0.9, "eps": 1e-6}
+ADAM = RATE | {"b1": 0.9, "b2": 0.999, "eps": 1e-8}
 BALL = {"learning_rate": 0.01, "mu": 0.9}
 LINE = {"init_value": 0.5, "end_value": 0.99, "transition_steps": 1000.0}
 BOTH_DECAYS = {"decay": "0.decay", "momentum": "2.decay"}
@@ -269,6 +271,16 @@ RULES = [
     adagrad_case("adagrad"),
     adagrad_case("adagrad-eps_root", eps=0.0, eps_root=1e-8),
     adagrad_case("adagrad-initial", initial_accumulator_value=0.1),
+    Case("adadelta", jos.adadelta, DELTA, oracle.adadelta),
+    Case("adadelta-small_eps", jos.adadelta, DELTA | {"eps": 1e-18}, oracle.adadelta),
+    Case("adam", jos.adam, ADAM, oracle.adam, linear(oracle.adam)),
+    Case(
+        "adam-other_decays",
+        jos.adam,
+        ADAM | {"b1": 0.5, "b2": 0.9},
+        oracle.adam,
+        linear(oracle.adam),
+    ),
 ]
 
 PARTS = [
@@ -402,12 +414,12 @@ def _as_parts(case):
 SHAPES = {"momentum", "nesterov", "rmsprop-momentum", "rmsprop-centered", "adagrad"}
 CASES = [*RULES, *PARTS, *CHAINS, *(_as_parts(c) for c in RULES if c.name in SHAPES)]
 # A coefficient in [0, 1], which the laws also run near and at both ends.
-COEFFICIENTS = {"mu", "momentum", "decay", "first", "second"}
+COEFFICIENTS = {"mu", "momentum", "decay", "rho", "b1", "b2", "first", "second"}
 # Starting values belong to init and cannot be scheduled.
 OF_INIT = {"initial_accumulator_value"}
 # 1 - decay^t is divided by: the constructor refuses a decay of 1.
-DEBIASED = {c.name for c in CASES if "bias_correction" in c.name or c.name.split("-")[0] == "ema"} | {
-    "nested-chain"
+DEBIASED = {"nested-chain"} | {
+    c.name for c in CASES if "bias_correction" in c.name or c.name.split("-")[0] in ("ema", "adam")
 }
 # A centered rule at decay 0 has no variance: all of its denominator is rounding and eps.
 CENTERED = {c.name for c in CASES if "centered" in c.name or "stddev" in c.name}

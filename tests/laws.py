@@ -495,8 +495,11 @@ def _inside(case, name, value):
     """A value where the loss is smooth on the scale of a difference's step.
 
     A centered, debiased first step has no variance at an initial value of 0: below it the clamp
-    holds, above it the root grows. That kink has no derivative to compare with.
+    holds, above it the root grows. That kink has no derivative to compare with. Adadelta's updates go
+    with the root of eps, whose series in STEP / eps is too long at 1e-3: its fifth power is left over.
     """
+    if name == "eps" and case.name.startswith("adadelta"):
+        return 0.1
     if name == "initial_accumulator_value" and {case.name} <= CENTERED & DEBIASED:
         return 0.5
     return {"transition_steps": 100.0, "end_value": 0.9, "eps": 1e-3}.get(name, value)
@@ -738,7 +741,8 @@ def law_count(case):
 
 # --- 13. Coasting (alone, far and near 1: test_coasting.py)
 
-NORMALIZING = ("rmsprop", "adagrad", "scale_by_r", "scale_by_stddev", "decoupled")
+NORMALIZING = ("rmsprop", "adagrad", "adadelta", "scale_by_r", "scale_by_stddev", "decoupled")
+NEVER_COASTS = {"adam": "cannot coast: adam divides a velocity by a root"}
 
 
 def law_coasts_or_refuses(case):
@@ -761,6 +765,9 @@ def law_coasts_or_refuses(case):
             coasted, stepped = both_ways(jnp.asarray([1.0, -2.0, 0.5]))
         except ValueError as error:
             refusal = str(error)
+    if never := NEVER_COASTS.get(case.name.split("-")[0]):
+        assert never in refusal, f"{case.name}: {refusal!r}"
+        return
     divides = case.name.startswith(NORMALIZING)
     assert ("is not linear in its input" in refusal) == divides, f"{case.name}: {refusal!r}"
     if divides:

@@ -30,12 +30,16 @@ class Mutant(NamedTuple):
     file: str = ""
 
 
-RULES = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad")
+RULES = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta", "adam")
 BALLS = ("sgd", "momentum", "nesterov", "rmsprop")  # have a velocity
 LOOKING_AHEAD = ("sgd", "nesterov", "rmsprop", "trace")
-SQUARED = ("rmsprop", "adagrad")
+SQUARED = ("rmsprop", "adagrad", "adadelta", "adam")
+WITH_EPS = ("rmsprop", "adagrad", "adam")  # added to the root, not under it
+WITH_EPS_ROOT = ("rmsprop", "adagrad")
+SUMMED = ("adagrad", "scale_by_rss")
+AVERAGED = ("rmsprop", "ema", "adadelta", "adam")
 CENTERED = ("rmsprop", "scale_by_stddev")
-DEBIASED = ("rmsprop", "scale_by_rms")
+DEBIASED = ("rmsprop", "scale_by_rms", "ema", "adam")
 
 
 def mutants(file, breaks, *table, on=(), by=()):
@@ -82,7 +86,7 @@ SQUARE = mutants(
 
 MOVING_AVERAGE = mutants(
     FORMULAS,
-    ("rmsprop", "ema"),
+    AVERAGED,
     *instead(
         "return beta * s + (1 - beta) * x",
         ("(1 - beta) missing", "return beta * s + x"),
@@ -98,6 +102,67 @@ MOVING_AVERAGE = mutants(
         ("beta on the whole", "return beta * (s + (1 - beta) * x)"),
     ),
 )
+ACCUMULATE = mutants(
+    FORMULAS,
+    SUMMED,
+    *instead(
+        "return c + square(g)",
+        ("the present forgotten", "return c"),
+        ("the past forgotten", "return square(g)"),
+        ("square forgotten", "return c + g"),
+        ("magnitudes summed", "return c + abs(g)"),
+        ("minus", "return c - square(g)"),
+        ("half the square", "return c + square(g) / 2"),
+        ("an average of two", "return (c + square(g)) / 2"),
+        ("an average, as RMSProp's", "return 0.9 * c + 0.1 * square(g)"),
+        ("the sum doubled", "return 2 * c + square(g)"),
+        ("a product", "return c * square(g)"),
+    ),
+)
+
+CORRECT = {"on": ("rmsprop-bias_correction", "scale_by_rms-bias_correction")}
+DEBIAS = mutants(
+    FORMULAS,
+    DEBIASED,
+    *instead(
+        "return x / beta.one_minus_power(jnp.maximum(count + 1, count))",
+        ("correction's exponent t", "return x / beta.one_minus_power(count)"),
+        ("correction's exponent t + 2", "return x / beta.one_minus_power(count + 2)"),
+        ("correction without a power", "return x / (1 - beta)"),
+        ("correction by beta^t", "return x / (1 - beta.one_minus_power(count + 1))"),
+        ("correction multiplied", "return x * beta.one_minus_power(count + 1)"),
+        (
+            "correction twice",
+            "return x / beta.one_minus_power(count + 1) / beta.one_minus_power(count + 1)",
+        ),
+        ("correction forgotten", "return x"),
+        ("correction by its root", "return x / jnp.sqrt(beta.one_minus_power(count + 1))"),
+        (
+            "correction overflows with the count",
+            "return x / beta.one_minus_power(count + 1)",
+            {"by": ("test_oracle.py::test_the_bias_correction_is_over_at_the_largest_count",)},
+        ),
+    ),
+    **CORRECT,
+)
+
+ROOT_OR_ZERO = mutants(
+    FORMULAS,
+    ("adadelta",),
+    *instead(
+        "jnp.where(positive, jnp.sqrt(jnp.where(positive, d, 1)), 0)",
+        ("root of the past updates forgotten", "jnp.where(positive, d, 0)"),
+        ("fourth root", "jnp.where(positive, jnp.sqrt(jnp.sqrt(jnp.where(positive, d, 1))), 0)"),
+        ("reciprocal root", "jnp.where(positive, 1 / jnp.sqrt(jnp.where(positive, d, 1)), 0)"),
+        ("1 where nothing moved", "jnp.sqrt(jnp.where(positive, d, 1))"),
+        (
+            "derivative infinite where nothing moved",
+            "jnp.sqrt(d)",
+            {"by": ("test_oracle.py::test_adadelta_without_eps_rests_and_has_finite_derivatives",)},
+        ),
+    ),
+)
+
 VELOCITY = mutants(
     FORMULAS,
     BALLS,
@@ -168,7 +233,7 @@ ROOT = mutants(
 
 DIVIDE = mutants(
     FORMULAS,
-    SQUARED,
+    WITH_EPS,
     *instead(
         "return g / (root(s + eps_root) + eps)",
         ("eps inside the root", "return g / root(s + eps_root + eps)"),
@@ -188,7 +253,7 @@ DIVIDE = mutants(
     ),
 ) + mutants(
     FORMULAS,
-    SQUARED,
+    WITH_EPS_ROOT,
     *instead(
         "return g / (root(s + eps_root) + eps)",
         ("eps_root outside the root", "return g / (root(s) + eps_root + eps)"),
@@ -390,7 +455,6 @@ STARTED = {"on": ("initial",)}
 COMPLEX = {"by": ("dtypes",)}
 CENTER = {"on": ("stddev-bias_correction",)}
 CORRECT_MEAN = {"breaks": ("scale_by_stddev",), "on": ("bias_correction",)}
-CORRECT = {"on": ("rmsprop-bias_correction", "scale_by_rms-bias_correction")}
 
 NORMALIZE = (
     mutants(
@@ -433,27 +497,28 @@ NORMALIZE = (
             ("not divided", "return g, new"),
             ("sign", "return -divide_by_root(g, cache, r.eps, r.eps_root), new"),
         ),
-        ("bias correction always", "if r.bias_correction:", "if True:"),
+        ("bias correction always", "if r.bias_correction:\n        cache", "if True:\n        cache"),
     )
     + mutants(
         "_rules/rmsprop.py",
-        DEBIASED,
-        ("bias correction never", "if r.bias_correction:", "if False:"),
+        ("rmsprop", "scale_by_rms"),
+        ("bias correction never", "if r.bias_correction:\n        cache", "if False:\n        cache"),
         *instead(
-            "r.decay.one_minus_power(s.count + 1)",
-            ("bias correction's exponent t", "r.decay.one_minus_power(s.count)"),
-            ("bias correction's exponent t + 2", "r.decay.one_minus_power(s.count + 2)"),
-            ("bias correction without a power", "(1 - r.decay)"),
-            ("bias correction by beta^t", "(1 - r.decay.one_minus_power(s.count + 1))"),
-        ),
-        *instead(
-            "cache = cache / correction\n",
-            ("bias correction multiplied", "cache = cache * correction\n"),
-            ("bias correction twice", "cache = cache / correction / correction\n"),
+            "cache = debias(r.decay, cache, s.count)\n",
             ("bias correction not on the cache", "cache = cache / 1\n"),
+            ("bias correction of the old cache", "cache = debias(r.decay, s.mean_square, s.count)\n"),
             (
                 "bias-corrected cache stored",
-                "cache = cache / correction\n        new = new._replace(mean_square=cache)\n",
+                "cache = debias(r.decay, cache, s.count)\n"
+                "        new = new._replace(mean_square=cache)\n",
+            ),
+        ),
+        *instead(
+            "    if self.bias_correction:\n        require",
+            (
+                "0/0 accepted",
+                "    if False:\n        require",
+                {"by": ("test_errors.py::test_bad_call",)},
             ),
         ),
         **CORRECT,
@@ -462,22 +527,23 @@ NORMALIZE = (
         "_rules/rmsprop.py",
         CENTERED,
         *instead(
-            "mean = mean if mean is None else mean / correction",
+            "mean = mean if mean is None else debias(r.decay, mean, s.count)",
             ("bias correction on the cache only", "mean = mean", CORRECT_MEAN),
             (
                 "bias-corrected mean stored",
-                "mean = mean if mean is None else mean / correction\n        new = "
+                "mean = mean if mean is None else debias(r.decay, mean, s.count)\n        new = "
                 "new._replace(mean=mean)",
                 CORRECT_MEAN,
             ),
             (
                 "mean's bias correction multiplied",
-                "mean = mean if mean is None else mean * correction",
+                "mean = mean if mean is None else mean * r.decay.one_minus_power(s.count + 1)",
                 CORRECT_MEAN,
             ),
             (
                 "mean's bias correction twice",
-                "mean = mean if mean is None else mean / correction / correction",
+                "mean = mean if mean is None else debias(r.decay, debias(r.decay, mean, "
+                "s.count), s.count)",
                 CORRECT_MEAN,
             ),
         ),
@@ -594,18 +660,6 @@ RMSPROP = mutants(
     ),
 )
 
-ADAGRAD_SUM = (
-    ("the present forgotten", "c = s.sum_of_squares"),
-    ("the past forgotten", "c = square(g)"),
-    ("square forgotten", "c = s.sum_of_squares + g"),
-    ("magnitudes summed", "c = s.sum_of_squares + abs(g)"),
-    ("minus", "c = s.sum_of_squares - square(g)"),
-    ("half the square", "c = s.sum_of_squares + square(g) / 2"),
-    ("an average of two", "c = (s.sum_of_squares + square(g)) / 2"),
-    ("an average, as RMSProp's", "c = 0.9 * s.sum_of_squares + 0.1 * square(g)"),
-    ("the sum doubled", "c = 2 * s.sum_of_squares + square(g)"),
-    ("a product", "c = s.sum_of_squares * square(g)"),
-)
 ADAGRAD_START = (
     ("initial accumulator ignored", "c = full_like(w, accumulator=True)"),
     ("sum starts at the weights", "c = full_like(w, accumulator=True) + abs(w)"),
@@ -621,7 +675,12 @@ INITIAL = "c = full_like(w, self.initial_accumulator_value, accumulator=True)"
 ADAGRAD = mutants(
     "_rules/adagrad.py",
     ("adagrad",),
-    *instead("c = s.sum_of_squares + square(g)", *ADAGRAD_SUM),
+    *instead(
+        "c = accumulate(s.sum_of_squares, g)",
+        ("sum and gradient swapped", "c = accumulate(g, s.sum_of_squares)"),
+        ("no memory", "c = accumulate(0, g)"),
+        ("the present forgotten", "c = s.sum_of_squares"),
+    ),
     *instead(
         "u = -self.learning_rate * divide_by_root(g, c, self.eps, self.eps_root)",
         ("sign", "u = self.learning_rate * divide_by_root(g, c, self.eps, self.eps_root)"),
@@ -641,12 +700,12 @@ ADAGRAD = mutants(
         ),
         (
             "square divided",
-            "u = -self.learning_rate * divide_by_root(square(g), c, self.eps, self.eps_root)",
+            "u = -self.learning_rate * divide_by_root(g * abs(g), c, self.eps, self.eps_root)",
         ),
         ("not divided", "u = -self.learning_rate * g"),
         (
             "learning rate inside the quotient",
-            "u = -divide_by_root(self.learning_rate * g, square(self.learning_rate) * c, self.eps, "
+            "u = -divide_by_root(self.learning_rate * g, self.learning_rate**2 * c, self.eps, "
             "self.eps_root)",
         ),
         (
@@ -657,14 +716,265 @@ ADAGRAD = mutants(
     *instead(
         "return u, s._replace(sum_of_squares=c)",
         ("sum not advanced", "return u, s"),
-        ("square stored for the sum", "return u, s._replace(sum_of_squares=square(g))"),
-        ("update's square stored", "return u, s._replace(sum_of_squares=s.sum_of_squares + square(u))"),
+        ("square stored for the sum", "return u, s._replace(sum_of_squares=accumulate(0, g))"),
+        (
+            "update's square stored",
+            "return u, s._replace(sum_of_squares=accumulate(s.sum_of_squares, u))",
+        ),
         (
             "learning rate in the stored sum",
             "return u, s._replace(sum_of_squares=self.learning_rate * c)",
         ),
     ),
 ) + mutants("_rules/adagrad.py", ("adagrad",), *instead(INITIAL, *ADAGRAD_START), on=("initial",))
+
+STEP_OF_ADADELTA = "p = divide_by_root(root_or_zero(d + self.eps) * g, cache + self.eps, 0, 0)"
+ADADELTA = mutants(
+    "_rules/adadelta.py",
+    ("adadelta",),
+    *instead(
+        "cache = moving_average(self.rho, s.mean_square, square(g))",
+        ("square forgotten", "cache = moving_average(self.rho, s.mean_square, abs(g))"),
+        ("cache and square swapped", "cache = moving_average(self.rho, square(g), s.mean_square)"),
+        ("a sum, as Adagrad's", "cache = s.mean_square + square(g)"),
+        ("no memory", "cache = square(g)"),
+        ("the averages mixed up", "cache = moving_average(self.rho, d, square(g))"),
+    ),
+    *instead(
+        STEP_OF_ADADELTA,
+        ("as RMSProp", "p = divide_by_root(g, cache + self.eps, 0, 0)"),
+        ("gradients not divided", "p = root_or_zero(d + self.eps) * g"),
+        (
+            "stale cache",
+            "p = divide_by_root(root_or_zero(d + self.eps) * g, s.mean_square + self.eps, 0, 0)",
+        ),
+        (
+            "roots swapped",
+            "p = divide_by_root(root_or_zero(cache + self.eps) * g, d + self.eps, 0, 0)",
+        ),
+        (
+            "eps missing from the updates",
+            "p = divide_by_root(root_or_zero(d) * g, cache + self.eps, 0, 0)",
+        ),
+        (
+            "eps missing from the gradients",
+            "p = divide_by_root(root_or_zero(d + self.eps) * g, cache, 0, 0)",
+        ),
+        (
+            "eps outside the updates' root",
+            "p = divide_by_root((root_or_zero(d) + self.eps) * g, cache + self.eps, 0, 0)",
+        ),
+        (
+            "eps outside the gradients' root",
+            "p = divide_by_root(root_or_zero(d + self.eps) * g, cache, self.eps, 0)",
+        ),
+        (
+            "eps squared",
+            "p = divide_by_root(root_or_zero(d + self.eps**2) * g, cache + self.eps**2, 0, 0)",
+        ),
+        (
+            "gradient squared",
+            "p = divide_by_root(root_or_zero(d + self.eps) * g * abs(g), cache + self.eps, 0, 0)",
+        ),
+        (
+            "root of the updates forgotten",
+            "p = divide_by_root((d + self.eps) * g, cache + self.eps, 0, 0)",
+        ),
+        (
+            "sign lost",
+            "p = abs(divide_by_root(root_or_zero(d + self.eps) * g, cache + self.eps, 0, 0))",
+        ),
+        (
+            "derivative at rest cut off",
+            "p = divide_by_root(root_or_zero(d + self.eps) * g, cache, 0, self.eps)",
+            {"by": ("test_oracle.py::test_adadelta_at_rest_follows_the_limit",)},
+        ),
+    ),
+    (
+        "fresh updates under the root",
+        STEP_OF_ADADELTA + "\n        d = moving_average(self.rho, d, square(p))",
+        STEP_OF_ADADELTA
+        + "\n        d = moving_average(self.rho, d, square(p))"
+        + "\n        "
+        + STEP_OF_ADADELTA,
+    ),
+    *instead(
+        "d = moving_average(self.rho, d, square(p))",
+        (
+            "learning rate in the past updates",
+            "d = moving_average(self.rho, d, square(self.learning_rate * p))",
+        ),
+        ("gradients for updates", "d = moving_average(self.rho, d, square(g))"),
+        ("updates not squared", "d = moving_average(self.rho, d, abs(p))"),
+        ("updates summed", "d = d + square(p)"),
+        ("last update only", "d = square(p)"),
+        ("updates swapped", "d = moving_average(self.rho, square(p), d)"),
+        ("learning rate for rho", "d = self.learning_rate * d + (1 - self.learning_rate) * square(p)"),
+    ),
+    *instead(
+        "return -self.learning_rate * p, s._replace(mean_square=cache, mean_square_update=d)",
+        ("sign", "return self.learning_rate * p, s._replace(mean_square=cache, mean_square_update=d)"),
+        ("learning rate missing", "return -p, s._replace(mean_square=cache, mean_square_update=d)"),
+        (
+            "learning rate twice",
+            "return -(self.learning_rate**2) * p, s._replace(mean_square=cache, mean_square_update=d)",
+        ),
+        (
+            "learning rate times the gradient",
+            "return -self.learning_rate * g, s._replace(mean_square=cache, mean_square_update=d)",
+        ),
+        ("cache not advanced", "return -self.learning_rate * p, s._replace(mean_square_update=d)"),
+        ("updates not remembered", "return -self.learning_rate * p, s._replace(mean_square=cache)"),
+        (
+            "averages stored the wrong way round",
+            "return -self.learning_rate * p, s._replace(mean_square=d, mean_square_update=cache)",
+        ),
+        (
+            "update's average stored twice",
+            "return -self.learning_rate * p, s._replace(mean_square=d, mean_square_update=d)",
+        ),
+    ),
+    *instead(
+        "mean_square=full_like(w, accumulator=True)",
+        ("cache starts at 1", "mean_square=full_like(w, 1.0, accumulator=True)"),
+        ("cache starts at the weights", "mean_square=full_like(w, accumulator=True) + abs(w)"),
+        ("complex cache", "mean_square=full_like(w)", COMPLEX),
+    ),
+    *instead(
+        "mean_square_update=full_like(w, accumulator=True)",
+        ("updates start at 1", "mean_square_update=full_like(w, 1.0, accumulator=True)"),
+        ("complex mean of updates", "mean_square_update=full_like(w)", COMPLEX),
+    ),
+    *instead(
+        "idle = Idle()",
+        ("called linear", "idle = Idle(linear_in_g=True)", {"by": ("coasts_or_refuses",)}),
+        ("said to move", "idle = Idle(moves=True)", {"by": ("moves_as_declared",)}),
+    ),
+    (
+        "1 - rho loses its digits",
+        "rho: Any = hyperparameter(0, 1, near_one=True)",
+        "rho: Any = hyperparameter(0, 1)",
+        {"by": ("oracle_float32",)},
+    ),
+    ("arguments swapped", "Adadelta(learning_rate, rho, eps)", "Adadelta(rho, learning_rate, eps)"),
+)
+
+ADAM = mutants(
+    "_rules/adam.py",
+    ("adam",),
+    *instead(
+        "m = moving_average(self.b1, s.mean, g)",
+        ("no mean", "m = g"),
+        ("mean of squares", "m = moving_average(self.b1, s.mean, g * abs(g))"),
+        ("mean and gradient swapped", "m = moving_average(self.b1, g, s.mean)"),
+        ("a velocity for the mean", "m = self.b1 * s.mean + g"),
+        ("b2 for b1", "m = moving_average(self.b2, s.mean, g)"),
+        (
+            "learning rate inside the mean",
+            "m = moving_average(self.b1, s.mean, self.learning_rate * g)",
+        ),
+    ),
+    *instead(
+        "cache = moving_average(self.b2, s.mean_square, square(g))",
+        ("b1 for b2", "cache = moving_average(self.b1, s.mean_square, square(g))"),
+        ("square of the mean", "cache = moving_average(self.b2, s.mean_square, square(m))"),
+        ("variance, as AdaBelief's", "cache = moving_average(self.b2, s.mean_square, square(g - m))"),
+        ("square forgotten", "cache = moving_average(self.b2, s.mean_square, abs(g))"),
+        ("no memory", "cache = square(g)"),
+        ("a sum, as Adagrad's", "cache = s.mean_square + square(g)"),
+        ("cache and square swapped", "cache = moving_average(self.b2, square(g), s.mean_square)"),
+    ),
+    *instead(
+        "velocity, spread = debias(self.b1, m, s.count), debias(self.b2, cache, s.count)",
+        ("no correction", "velocity, spread = m, cache"),
+        ("mean uncorrected", "velocity, spread = m, debias(self.b2, cache, s.count)"),
+        ("square uncorrected", "velocity, spread = debias(self.b1, m, s.count), cache"),
+        (
+            "corrections swapped",
+            "velocity, spread = debias(self.b2, m, s.count), debias(self.b1, cache, s.count)",
+        ),
+        (
+            "one correction for both",
+            "velocity, spread = debias(self.b1, m, s.count), debias(self.b1, cache, s.count)",
+        ),
+        (
+            "stale cache",
+            "velocity, spread = debias(self.b1, m, s.count), debias(self.b2, s.mean_square, s.count)",
+        ),
+        (
+            "stale mean",
+            "velocity, spread = debias(self.b1, s.mean, s.count), debias(self.b2, cache, s.count)",
+        ),
+        (
+            "corrected mean stored",
+            "velocity, spread = debias(self.b1, m, s.count), debias(self.b2, cache, s.count)\n"
+            "        m = velocity",
+        ),
+        (
+            "corrected square stored",
+            "velocity, spread = debias(self.b1, m, s.count), debias(self.b2, cache, s.count)\n"
+            "        cache = spread",
+        ),
+        (
+            "looks ahead, as Nadam",
+            "velocity, spread = debias(self.b1, moving_average(self.b1, m, g), s.count), "
+            "debias(self.b2, cache, s.count)",
+        ),
+        (
+            "largest square, as AMSGrad",
+            "cache = abs(cache - s.mean_square) / 2 + (cache + s.mean_square) / 2\n        velocity, "
+            "spread = debias(self.b1, m, s.count), debias(self.b2, cache, s.count)",
+        ),
+    ),
+    *instead(
+        "u = -self.learning_rate * divide_by_root(velocity, spread, self.eps, 0)",
+        ("sign", "u = self.learning_rate * divide_by_root(velocity, spread, self.eps, 0)"),
+        ("learning rate missing", "u = -divide_by_root(velocity, spread, self.eps, 0)"),
+        (
+            "learning rate twice",
+            "u = -(self.learning_rate**2) * divide_by_root(velocity, spread, self.eps, 0)",
+        ),
+        ("gradient divided", "u = -self.learning_rate * divide_by_root(g, spread, self.eps, 0)"),
+        ("not divided", "u = -self.learning_rate * velocity"),
+        (
+            "eps inside the root",
+            "u = -self.learning_rate * divide_by_root(velocity, spread, 0, self.eps)",
+        ),
+        ("eps missing", "u = -self.learning_rate * divide_by_root(velocity, spread, 0, 0)"),
+        (
+            "epsilon hat, as Keras",
+            "u = -self.learning_rate * divide_by_root(velocity, spread, self.eps / "
+            "(self.b2.one_minus_power(s.count + 1)) ** 0.5, 0)",
+        ),
+        (
+            "divided by the mean's size, as Adamax's sign",
+            "u = -self.learning_rate * divide_by_root(velocity, square(velocity), self.eps, 0)",
+        ),
+    ),
+    *instead(
+        "return u, s._replace(mean=m, mean_square=cache)",
+        ("mean not advanced", "return u, s._replace(mean_square=cache)"),
+        ("cache not advanced", "return u, s._replace(mean=m)"),
+        ("gradient stored for the mean", "return u, s._replace(mean=g, mean_square=cache)"),
+        ("update stored for the mean", "return u, s._replace(mean=u, mean_square=cache)"),
+    ),
+    *instead(
+        "mean=full_like(w), mean_square",
+        ("mean starts at the weights", "mean=full_like(w) + w, mean_square"),
+        ("real mean", "mean=full_like(w, accumulator=True), mean_square", COMPLEX),
+    ),
+    *instead(
+        "mean_square=full_like(w, accumulator=True)",
+        ("cache starts at 1", "mean_square=full_like(w, 1.0, accumulator=True)"),
+        ("complex cache", "mean_square=full_like(w)", COMPLEX),
+    ),
+    *instead(
+        'for name in ("b1", "b2")',
+        ("b1 = 1 accepted", 'for name in ("b2",)', {"by": ("test_errors.py::test_bad_call",)}),
+        ("b2 = 1 accepted", 'for name in ("b1",)', {"by": ("test_errors.py::test_bad_call",)}),
+    ),
+    ("arguments swapped", "Adam(learning_rate, b1, b2, eps)", "Adam(learning_rate, b2, b1, eps)"),
+)
 
 # --- The parts
 
@@ -701,23 +1011,12 @@ EMA = mutants(
     AVERAGING,
     ("ema",),
     *instead(
-        "u = m / self.decay.one_minus_power(s.count + 1) if self.debias else m",
+        "u = debias(self.decay, m, s.count) if self.debias else m",
         ("debias ignored", "u = m"),
-        ("debias always", "u = m / self.decay.one_minus_power(s.count + 1)"),
-        ("debias exponent t", "u = m / self.decay.one_minus_power(s.count) if self.debias else m"),
-        (
-            "debias exponent t + 2",
-            "u = m / self.decay.one_minus_power(s.count + 2) if self.debias else m",
-        ),
-        ("debias multiplied", "u = m * self.decay.one_minus_power(s.count + 1) if self.debias else m"),
-        (
-            "debiased mean stored",
-            "u = m = m / self.decay.one_minus_power(s.count + 1) if self.debias else m",
-        ),
-        (
-            "old mean used",
-            "u = s.mean / self.decay.one_minus_power(s.count + 1) if self.debias else s.mean",
-        ),
+        ("debias always", "u = debias(self.decay, m, s.count)"),
+        ("debias the wrong way round", "u = m if self.debias else debias(self.decay, m, s.count)"),
+        ("debiased mean stored", "u = m = debias(self.decay, m, s.count) if self.debias else m"),
+        ("old mean used", "u = debias(self.decay, s.mean, s.count) if self.debias else s.mean"),
     ),
     ("mean not advanced", "return u, s._replace(mean=m)", "return u, s"),
     (
@@ -733,7 +1032,12 @@ PARTS_NORMALIZING = (
     mutants(
         NORMALIZING,
         ("scale_by_rss",),
-        *instead("c = s.sum_of_squares + square(g)", *ADAGRAD_SUM),
+        *instead(
+            "c = accumulate(s.sum_of_squares, g)",
+            ("sum and gradient swapped", "c = accumulate(g, s.sum_of_squares)"),
+            ("no memory", "c = accumulate(0, g)"),
+            ("the present forgotten", "c = s.sum_of_squares"),
+        ),
         *instead(INITIAL, *ADAGRAD_START),
         *instead(
             "return divide_by_root(g, c, self.eps, self.eps_root), s._replace(sum_of_squares=c)",
@@ -1940,6 +2244,9 @@ TRAINING = (
 TABLE = [
     *SQUARE,
     *MOVING_AVERAGE,
+    *ACCUMULATE,
+    *DEBIAS,
+    *ROOT_OR_ZERO,
     *VELOCITY,
     *LOOK_AHEAD,
     *VARIANCE,
@@ -1951,6 +2258,8 @@ TABLE = [
     *NORMALIZE,
     *RMSPROP,
     *ADAGRAD,
+    *ADADELTA,
+    *ADAM,
     *TRACE,
     *EMA,
     *PARTS_NORMALIZING,

@@ -103,6 +103,31 @@ def adagrad(gradients, learning_rate, eps=1e-7, eps_root=0.0, initial_accumulato
     return updates
 
 
+def adadelta(gradients, learning_rate, rho, eps=1e-6):
+    """Updates u = -alpha p, p = g sqrt(d + eps) / sqrt(s + eps) with the fresh s and the old d."""
+    s, d, updates = 0.0, 0.0, []
+    for t, g in enumerate(map(_array, gradients)):
+        decay, epsilon = _at(rho, t), _at(eps, t)
+        s = decay * s + (1 - decay) * _square(g)
+        p = _divide(g * np.sqrt(d + epsilon), np.sqrt(s + epsilon))
+        d = decay * d + (1 - decay) * _square(p)
+        updates.append(_array(-_at(learning_rate, t) * p))
+    return updates
+
+
+def adam(gradients, learning_rate, b1, b2, eps=1e-8):
+    """Updates u = -alpha M / (sqrt(S) + eps), where M and S are m and s over 1 - beta^(t+1)."""
+    m, s, updates = 0.0, 0.0, []
+    for t, g in enumerate(map(_array, gradients)):
+        first, second = _at(b1, t), _at(b2, t)
+        m = first * m + (1 - first) * g
+        s = second * s + (1 - second) * _square(g)
+        root = np.sqrt(s / (1 - second ** (t + 1)))
+        scaled = _divide(m / (1 - first ** (t + 1)), root + _at(eps, t))
+        updates.append(_array(-_at(learning_rate, t) * scaled))
+    return updates
+
+
 # --- Parts. Where one is a rule without -alpha, it is that rule at alpha = -1: exact in floating point.
 
 

@@ -43,6 +43,7 @@ COASTS = {
     "rmsprop-momentum": lambda x: jos.rmsprop(0.1, x, momentum=x),
     "rmsprop-nesterov": lambda x: jos.rmsprop(0.1, 0.9, momentum=x, nesterov=True, centered=True),
     "adagrad": lambda x: jos.adagrad(0.1 * x),
+    "adadelta": lambda x: jos.adadelta(rho=x),
     "scale": jos.scale,
     "scale_by_schedule": lambda x: jos.scale_by_schedule(falling(x)),
     "trace": jos.trace,
@@ -215,6 +216,18 @@ def test_a_velocity_before_a_normalization_cannot_coast():
         text = (
             f"chain cannot coast: {name} is not linear in its input, and the members before it still "
             f"move when the gradient is zero."
+        )
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+            coast(tx, tx.init(params), params, 3)
+
+
+def test_adam_cannot_coast():
+    params = jnp.zeros(2)
+    for tx in (jos.adam(0.1), jos.chain(jos.adam(0.1))):
+        name = repr(tx).split("(")[0]
+        text = (
+            f"{name} cannot coast: adam divides a velocity by a root, so that an idle step is not "
+            f"linear in its state."
         )
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
             coast(tx, tx.init(params), params, 3)

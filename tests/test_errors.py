@@ -639,6 +639,8 @@ HYPERPARAMETERS = [
             {"learning_rate": 0.1},
             "learning_rate+ eps+ eps_root+ initial_accumulator_value+",
         ),
+        (jos.adadelta, {}, "learning_rate+ rho01 eps+"),
+        (jos.adam, {"learning_rate": 0.1}, "learning_rate+ eps+"),
         (jos.scale, {}, "step_size-"),
         (jos.scale_by_learning_rate, {}, "learning_rate+"),
         (jos.add_decayed_weights, {}, "weight_decay+"),
@@ -813,6 +815,26 @@ BAD_CALLS = [
             (jos.ema, {}, "debias"),
         ]
         for value in (1, 1.0, np.float32(1), np.int32(1), jnp.float32(1))
+    ],
+    *[
+        Bad(
+            f"adam-{name}-{value}",
+            lambda name=name, value=value: jos.adam(0.1, **{name: value}),
+            ValueError,
+            f"adam: {name} must be in [0, 1], got {value}.",
+        )
+        for name in ("b1", "b2")
+        for value in (-0.5, 1.5, math.nan)
+    ],
+    *[
+        Bad(
+            f"adam-{name}-at-{value!r:.12}",
+            lambda name=name, value=value: jos.adam(0.1, **{name: value}),
+            ValueError,
+            f"adam: bias correction needs a {name} below 1, got 1.",
+        )
+        for name in ("b1", "b2")
+        for value in (1, 1.0, np.float32(1), jnp.float32(1))
     ],
     Bad(
         "bias-at-True-is-a-bool",

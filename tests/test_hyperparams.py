@@ -69,6 +69,8 @@ NAMES = [
         ["learning_rate", "decay", "eps", "eps_root", "momentum", "initial_accumulator_value"],
     ),
     (jos.adagrad(0.1), ["learning_rate", "eps", "eps_root", "initial_accumulator_value"]),
+    (jos.adadelta(), ["learning_rate", "rho", "eps"]),
+    (jos.adam(0.1), ["learning_rate", "b1", "b2", "eps"]),
     (jos.trace(0.9), ["decay"]),
     (jos.ema(0.9), ["decay"]),
     (jos.scale(1.0), ["step_size"]),

@@ -11,6 +11,7 @@ from flax import nnx
 from flax.training.train_state import TrainState
 
 import jaxopt_slides as jos
+from tests import oracle
 
 PARAMS = {"w": jnp.array([1.0, -2.0, 3.0]), "b": jnp.array(0.5)}
 RULES = {
@@ -18,6 +19,8 @@ RULES = {
     "momentum": jos.momentum(0.1, 0.5),
     "rmsprop": jos.rmsprop(0.1, centered=True, momentum=0.5),
     "adagrad": jos.adagrad(0.1),
+    "adadelta": jos.adadelta(),
+    "adam": jos.adam(0.1),
     "chain": jos.chain(jos.add_decayed_weights(0.1), jos.scale_by_rms(), jos.scale(-0.1)),
 }
 every_rule = pytest.mark.parametrize("tx", RULES.values(), ids=RULES)
@@ -45,6 +48,43 @@ def close(a, b, rtol=1e-6):
     for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
         assert jnp.result_type(x) == jnp.result_type(y)
         np.testing.assert_allclose(np.float32(x), np.float32(y), rtol=rtol)
+
+
+# ---------------------------------------------------------------- the same rules as optax's
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (jos.adam(0.01), optax.adam(0.01)),
+        (jos.adam(0.1, b1=0.5, b2=0.9, eps=1e-3), optax.adam(0.1, b1=0.5, b2=0.9, eps=1e-3)),
+        (jos.adadelta(), optax.adadelta(1.0)),
+        (jos.adadelta(2.0, rho=0.5, eps=1e-3), optax.adadelta(2.0, rho=0.5, eps=1e-3)),
+    ],
+    ids=["adam", "adam-other", "adadelta", "adadelta-other"],
+)
+def test_the_same_rule_as_in_optax(ours, theirs, x64):
+    gradients = np.stack(oracle.awkward_gradients(1, 200))
+
+    def updates(tx):
+        def body(state, g):
+            u, state = tx.update(g, state, jnp.zeros(24))
+            return state, u
+
+        return jax.lax.scan(body, tx.init(jnp.zeros(24)), jnp.asarray(gradients))[1]
+
+    got, expected = updates(ours), updates(theirs)
+    assert got.dtype == expected.dtype == np.float64
+    # An alternating gradient cancels in Adam's mean: relative to the coordinate's largest update.
+    size = np.abs(expected).max(axis=0)
+    assert (np.abs(got - expected) <= 1e-12 * size).all()
+
+
+def test_optax_adadelta_without_a_learning_rate_ascends():
+    # What our Note says of it: no rate is no factor at all, not even the -1.
+    up = run(optax.adadelta())[0]
+    down = run(jos.adadelta())[0]
+    close(up, jax.tree.map(lambda u: -u, down))
 
 
 # ---------------------------------------------------------------- optax around ours

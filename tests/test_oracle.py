@@ -66,6 +66,45 @@ def test_the_rmsprop_formula_with_the_fresh_mean_is_the_rule(x64):
     np.testing.assert_allclose(first, -0.01 * 2.0 / np.sqrt(s), rtol=1e-15)
 
 
+def test_adadelta_without_eps_rests_and_has_finite_derivatives():
+    # The step grows from sqrt(eps): exactly 0 for eps = 0, where the root's derivative is infinite.
+    @jax.value_and_grad
+    def total(tx):
+        g = jnp.asarray([3.0, 0.0, -1e-12])
+        return jnp.sum(jax.lax.scan(lambda s, _: tx.update(g, s)[::-1], tx.init(g), length=5)[1])
+
+    value, derivatives = total(jos.adadelta(eps=0.0))
+    assert value == 0
+    assert all(np.isfinite(x) for x in jos.hyperparams(derivatives, gradient=True).values())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adadelta_at_rest_follows_the_limit(dtype, x64):
+    # At g = s = d = 0 the ratio of the roots is 1: du/dg = -1, cut off by nothing.
+    tx, zero = jos.adadelta(), jnp.zeros((), dtype)
+    slope = jax.grad(lambda g: tx.update(g, tx.init(zero))[0])(zero)
+    np.testing.assert_allclose(slope, -1, rtol=1e-6)
+
+
+CORRECTED = {
+    "ema": (jos.ema(0.9), 1.0),
+    "scale_by_rms": (jos.scale_by_rms(0.9, bias_correction=True), 1.0),
+    "rmsprop": (jos.rmsprop(0.5, bias_correction=True), -0.5),
+    "adam": (jos.adam(0.5), -0.5),
+}
+
+
+@pytest.mark.parametrize("name", CORRECTED)
+def test_the_bias_correction_is_over_at_the_largest_count(name):
+    # t + 1 must not wrap around to a negative power of beta, an infinite correction.
+    tx, expected = CORRECTED[name]
+    last = jnp.int32(np.iinfo(np.int32).max)
+    state = jax.tree.map(jnp.ones_like, tx.init(jnp.ones(2)))
+    for count in (last - 1, last):
+        updates = tx.update(jnp.ones(2), state._replace(count=count))[0]
+        np.testing.assert_allclose(updates, [expected] * 2, rtol=1e-6)
+
+
 # From CONVENTIONS.md: x0 = 1, g = (0.1, -0.05), learning rate 0.01, momentum 0.9.
 WORKED = {
     "sgd": (jos.sgd(0.01), 0.999, 0.9995),

@@ -49,6 +49,8 @@ OPTIMIZERS = {
     "nesterov": jos.nesterov(0.5, 0.75),
     "rmsprop": jos.rmsprop(0.5, centered=True, momentum=0.5),
     "adagrad": jos.adagrad(0.5),
+    "adadelta": jos.adadelta(0.5),
+    "adam": jos.adam(0.5),
     "chain": jos.chain(jos.add_decayed_weights(0.25), jos.ema(0.5), jos.scale_by_learning_rate(0.5)),
     "identity": jos.identity(),
 }

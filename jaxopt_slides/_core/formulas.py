@@ -20,6 +20,19 @@ def moving_average(beta: NearOne, s: jax.Array, x: jax.Array) -> jax.Array:
     return beta * s + (1 - beta) * x
 
 
+def debias(beta: NearOne, x: jax.Array, count: jax.Array) -> jax.Array:
+    r""":math:`x / (1 - \beta^{t+1})`: a moving average that began at 0, made whole.
+
+    At the largest count t + 1 would overflow; there the correction has long been 1.
+    """
+    return x / beta.one_minus_power(jnp.maximum(count + 1, count))
+
+
+def accumulate(c: jax.Array, g: jax.Array) -> jax.Array:
+    r""":math:`c \leftarrow c + |g|^2`."""
+    return c + square(g)
+
+
 def integrate_velocity(mu: jax.Array, v: jax.Array, u: jax.Array) -> jax.Array:
     r""":math:`v \leftarrow \mu v + u`; the slides' momentum has :math:`u = -\alpha g`."""
     return mu * v + u
@@ -42,6 +55,12 @@ def root(s: jax.Array) -> jax.Array:
     make every hypergradient NaN; and with :math:`\epsilon = 0` a zero gradient would be 0/0.
     """
     return jnp.sqrt(jnp.maximum(s, jnp.finfo(s.dtype).tiny))
+
+
+def root_or_zero(d: jax.Array) -> jax.Array:
+    r""":math:`\sqrt{d}` as a factor: exactly 0 at 0, where its derivative is 0 instead of infinite."""
+    positive = d > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, d, 1)), 0)
 
 
 def divide_by_root(g: jax.Array, s: jax.Array, eps: Any, eps_root: Any) -> jax.Array:

@@ -165,8 +165,8 @@ def require_options(owner: str, **options: Any) -> None:
             raise TypeError(f"{owner}: {name} must be True or False, got {value!r:.60}.")
 
 
-def require_below_one(owner: str, option: str, decay: Any) -> None:
+def require_below_one(owner: str, reason: str, decay: Any, name: str = "decay") -> None:
     """At decay 1 nothing enters an average, and its bias correction would be 0/0."""
     offset = getattr(decay, "offset", None)
     if isinstance(offset, float | jax.Array) and not isinstance(offset, Tracer) and offset == 0:
-        raise ValueError(f"{owner}: {option} needs a decay below 1, got {float(decay.value):g}.")
+        raise ValueError(f"{owner}: {reason} needs a {name} below 1, got {float(decay.value):g}.")

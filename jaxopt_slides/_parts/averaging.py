@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxopt_slides._core.dtypes import full_like
-from jaxopt_slides._core.formulas import integrate_velocity, look_ahead, moving_average
+from jaxopt_slides._core.formulas import debias, integrate_velocity, look_ahead, moving_average
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import (
     Idle,
@@ -76,7 +76,7 @@ class Ema(Rule):
 
     def step(self, g, s):
         m = moving_average(self.decay, s.mean, g)
-        u = m / self.decay.one_minus_power(s.count + 1) if self.debias else m
+        u = debias(self.decay, m, s.count) if self.debias else m
         return u, s._replace(mean=m)
 
 

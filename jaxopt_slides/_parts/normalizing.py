@@ -5,19 +5,18 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxopt_slides._core.dtypes import full_like
-from jaxopt_slides._core.formulas import divide_by_root, square
+from jaxopt_slides._core.formulas import accumulate, divide_by_root
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import (
     Idle,
     Rule,
     hyperparameter,
     option,
-    require_below_one,
     require_options,
     rule,
 )
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
-from jaxopt_slides._rules.rmsprop import normalize
+from jaxopt_slides._rules.rmsprop import normalize, require_correctable
 
 
 class ScaleByRMSState(NamedTuple):
@@ -51,10 +50,7 @@ class ScaleByRMS(Rule):
     State = ScaleByRMSState
     idle = Idle()
     centered = False
-
-    def require_consistent(self) -> None:
-        if self.bias_correction:
-            require_below_one(self.name, "bias_correction", self.decay)
+    require_consistent = require_correctable
 
     def start(self, w):
         return ScaleByRMSState(
@@ -92,7 +88,7 @@ class ScaleByRSS(Rule):
         return ScaleByRSSState(0, sum_of_squares=c)
 
     def step(self, g, s):
-        c = s.sum_of_squares + square(g)
+        c = accumulate(s.sum_of_squares, g)
         return divide_by_root(g, c, self.eps, self.eps_root), s._replace(sum_of_squares=c)
 
 

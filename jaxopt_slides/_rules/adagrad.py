@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxopt_slides._core.dtypes import full_like
-from jaxopt_slides._core.formulas import divide_by_root, square
+from jaxopt_slides._core.formulas import accumulate, divide_by_root
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
@@ -37,7 +37,7 @@ class Adagrad(Rule):
         return AdagradState(0, sum_of_squares=c)
 
     def step(self, g, s):
-        c = s.sum_of_squares + square(g)
+        c = accumulate(s.sum_of_squares, g)
         u = -self.learning_rate * divide_by_root(g, c, self.eps, self.eps_root)
         return u, s._replace(sum_of_squares=c)
 

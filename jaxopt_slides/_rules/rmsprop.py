@@ -6,6 +6,7 @@ import jax
 
 from jaxopt_slides._core.dtypes import full_like
 from jaxopt_slides._core.formulas import (
+    debias,
     divide_by_root,
     integrate_velocity,
     look_ahead,
@@ -24,6 +25,12 @@ from jaxopt_slides._core.rule import (
     rule,
 )
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
+
+
+def require_correctable(self: Any) -> None:
+    """The ``require_consistent`` of rules with a bias correction, which at decay 1 would be 0/0."""
+    if self.bias_correction:
+        require_below_one(self.name, "bias_correction", self.decay)
 
 
 class RMSPropState(NamedTuple):
@@ -52,14 +59,11 @@ class RMSProp(Rule):
 
     name = "rmsprop"
     State = RMSPropState
+    require_consistent = require_correctable
 
     @property
     def idle(self) -> Idle:
         return Idle(moves=self.momentum is not None)
-
-    def require_consistent(self) -> None:
-        if self.bias_correction:
-            require_below_one(self.name, "bias_correction", self.decay)
 
     def start(self, w):
         return RMSPropState(
@@ -85,9 +89,8 @@ def normalize(r, g, s):
     mean = moving_average(r.decay, s.mean, g) if r.centered else None
     new = s._replace(mean_square=cache, mean=mean)
     if r.bias_correction:
-        correction = r.decay.one_minus_power(s.count + 1)
-        cache = cache / correction
-        mean = mean if mean is None else mean / correction
+        cache = debias(r.decay, cache, s.count)
+        mean = mean if mean is None else debias(r.decay, mean, s.count)
     if mean is not None:
         cache = variance(cache, mean)
     return divide_by_root(g, cache, r.eps, r.eps_root), new

@@ -1,0 +1,104 @@
+r"""Adam: a velocity and a root mean square of the gradients, both corrected for their start at 0."""
+
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxopt_slides._core.dtypes import full_like
+from jaxopt_slides._core.formulas import debias, divide_by_root, moving_average, square
+from jaxopt_slides._core.lift import lift
+from jaxopt_slides._core.rule import Rule, hyperparameter, require_below_one, rule
+from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
+
+
+class AdamState(NamedTuple):
+    """State of :func:`adam`."""
+
+    count: int | jax.Array  # [], int32: steps taken
+    mean: PyTree  # [*shape] a leaf: the mean gradient, uncorrected
+    mean_square: PyTree  # [*shape] a leaf, real, non-negative, uncorrected
+
+
+@rule
+class Adam(Rule):
+    """One array: m = b1 m + (1 - b1) g, s = b2 s + (1 - b2) g**2, u = -alpha m / (sqrt(s) + eps)."""
+
+    learning_rate: Any = hyperparameter(0)
+    b1: Any = hyperparameter(0, 1, near_one=True)
+    b2: Any = hyperparameter(0, 1, near_one=True)
+    eps: Any = hyperparameter(0)
+
+    name = "adam"
+    State = AdamState
+    idle = "divides a velocity by a root, so that an idle step is not linear in its state"
+
+    def require_consistent(self) -> None:
+        for name in ("b1", "b2"):
+            require_below_one(self.name, "bias correction", getattr(self, name), name)
+
+    def start(self, w):
+        return AdamState(0, mean=full_like(w), mean_square=full_like(w, accumulator=True))
+
+    def step(self, g, s):
+        m = moving_average(self.b1, s.mean, g)
+        cache = moving_average(self.b2, s.mean_square, square(g))
+        velocity, spread = debias(self.b1, m, s.count), debias(self.b2, cache, s.count)
+        u = -self.learning_rate * divide_by_root(velocity, spread, self.eps, 0)
+        return u, s._replace(mean=m, mean_square=cache)
+
+
+def adam(
+    learning_rate: Hyperparameter,
+    *,
+    b1: Hyperparameter = 0.9,
+    b2: Hyperparameter = 0.999,
+    eps: Hyperparameter = 1e-8,
+) -> GradientTransformation:
+    r"""Adam: the running mean of the gradients, divided by the root of their running mean square.
+
+    The bridge to the next lecture: momentum and RMSProp in one rule. For every element :math:`g` of
+    every leaf, with :math:`m^{(0)} = s^{(0)} = 0`,
+
+    .. math::
+        m^{(t+1)} = \beta_1 m^{(t)} + (1 - \beta_1)\,g^{(t)}, \qquad
+        s^{(t+1)} = \beta_2 s^{(t)} + (1 - \beta_2)\,(g^{(t)})^2,
+
+    .. math::
+        u^{(t)} = -\alpha\, \frac{m^{(t+1)}}{1 - \beta_1^{t+1}} \Big/
+        \biggl(\sqrt{\frac{s^{(t+1)}}{1 - \beta_2^{t+1}}} + \epsilon\biggr).
+
+    The corrections undo the start at 0: the first step is :math:`\alpha` in size, as Adagrad's is.
+
+    Args:
+      learning_rate: :math:`\alpha \ge 0`, scalar or schedule.
+      b1: :math:`\beta_1 \in [0, 1)`, scalar or schedule, of the mean.
+      b2: :math:`\beta_2 \in [0, 1)`, scalar or schedule, of the mean square.
+      eps: :math:`\epsilon \ge 0`, scalar or schedule, added outside the root of the corrected mean.
+
+    Returns:
+      A transformation. Leaves ``[*shape]`` map to ``[*shape]`` in the gradient's dtype; its state is
+      a count and two float32-or-wider arrays ``[*shape]`` per leaf.
+
+    Raises:
+      ValueError: a concrete hyperparameter out of range.
+      TypeError: a hyperparameter that is not a number, a scalar array or a schedule.
+
+    Example:
+      >>> tx = adam(learning_rate=0.1)
+      >>> updates, state = tx.update(jnp.array([3.0, -0.01]), tx.init(jnp.zeros(2)))
+      >>> updates.round(3)
+      Array([-0.1,  0.1], dtype=float32)
+      >>> updates, state = tx.update(jnp.array([0.0, 0.0]), state)  # it goes on by itself
+      >>> updates.round(3)
+      Array([-0.067,  0.067], dtype=float32)
+
+    Note:
+      torch and optax agree, defaults included. Keras 3 and TF1 add eps, 1e-7 and 1e-8, to the root of
+      the *uncorrected* mean square, the paper's "epsilon hat": at first it is
+      :math:`1/\sqrt{1 - \beta_2} \approx 32` times as large. With a scheduled :math:`\beta` the
+      correction is :math:`1 - \beta^{t+1}` with the current :math:`\beta`.
+
+    References:
+      Kingma and Ba, *Adam: A Method for Stochastic Optimization*, 2015, algorithm 1.
+    """
+    return lift(Adam(learning_rate, b1, b2, eps))

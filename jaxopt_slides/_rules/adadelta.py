@@ -14,6 +14,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Py
 class AdadeltaState(NamedTuple):
     """State of :func:`adadelta`."""
 
+    non_negative = ("mean_square", "mean_square_update")
     count: int | jax.Array  # [], int32: steps taken
     mean_square: PyTree  # [*shape] a leaf, real, non-negative: of the gradients
     mean_square_update: PyTree  # [*shape] a leaf, real, non-negative: of the updates before alpha

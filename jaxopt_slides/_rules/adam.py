@@ -14,6 +14,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Py
 class AdamState(NamedTuple):
     """State of :func:`adam`."""
 
+    non_negative = ("mean_square",)
     count: int | jax.Array  # [], int32: steps taken
     mean: PyTree  # [*shape] a leaf: the mean gradient, uncorrected
     mean_square: PyTree  # [*shape] a leaf, real, non-negative, uncorrected

@@ -693,6 +693,7 @@ WRAPPERS = [
         mean_of_clipped,
         mean_of_clipped_terms,
         shown={"mean_decay": "decay"},
+        exempt=NARROW_UPDATES,
     ),
 ]
 
@@ -718,4 +719,4 @@ DEBIASED = {c.name for c in CASES if "bias_correction" in c.name or c.name.split
 # A centered rule at decay 0 has no variance: all of its denominator is rounding and eps.
 CENTERED = {c.name for c in CASES if "centered" in c.name or "stddev" in c.name}
 # All leaves meet in one number, so that those of one dtype have no reference of their own.
-GLOBAL = {"clip_by_global_norm", "apply_if_finite-poisoned", "nested-wrappers", "nested-wrappers-read"}
+GLOBAL = {"clip_by_global_norm", "apply_if_finite-poisoned", "nested-wrappers"}

@@ -13,10 +13,13 @@ from jax.tree_util import Partial
 
 import jaxopt_slides as jos
 from tests import oracle
+from tests.adapters import halved, in_head, is_bad, part_of, poison, read
 
 STEPS, SIZE = 1000, 24
 # Multiples of 1/8: exact in every dtype, so that a narrow run has the same weights as its reference.
 WEIGHTS = np.array([(7 * i) % 49 - 24 for i in range(SIZE)]) / 8
+# The metric of every step, for who asks for one: it falls, but seldom. Exact in every dtype.
+METRICS = 50 + np.cumsum(np.random.default_rng(2).choice([0] * 20 + [-2, 1], STEPS)) / 8
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -34,6 +37,8 @@ class Case(NamedTuple):
       shown: the package's name of a hyperparameter, where it is not the keyword.
       parts: the same optimizer as a chain of parts; it becomes a case of its own.
       parts_shown: ``shown`` for the chain of parts.
+      refuses: what coasting says of it, where it cannot coast whatever stands before it.
+      exempt: the laws that do not hold for it, each with the reason.
     """
 
     name: str
@@ -44,6 +49,8 @@ class Case(NamedTuple):
     shown: Mapping[str, str] = NO_NAMES
     parts: Callable[..., Any] | None = None
     parts_shown: Mapping[str, str] = NO_NAMES
+    refuses: str = ""
+    exempt: Mapping[str, str] = NO_NAMES
 
     def __repr__(self):
         return self.name
@@ -242,6 +249,7 @@ def ball_case(name, make, reference, keyword="mu", nesterov=False):
 
 
 NESTEROV = {"nesterov": True}
+ADAM_MOVES = "cannot coast: adam divides a velocity by a root"
 RULES = [
     Case("sgd", jos.sgd, RATE, oracle.sgd, parts=jos.scale_by_learning_rate),
     ball_case("sgd-momentum", jos.sgd, oracle.sgd, "momentum"),
@@ -273,13 +281,14 @@ RULES = [
     adagrad_case("adagrad-initial", initial_accumulator_value=0.1),
     Case("adadelta", jos.adadelta, DELTA, oracle.adadelta),
     Case("adadelta-small_eps", jos.adadelta, DELTA | {"eps": 1e-18}, oracle.adadelta),
-    Case("adam", jos.adam, ADAM, oracle.adam, linear(oracle.adam)),
+    Case("adam", jos.adam, ADAM, oracle.adam, linear(oracle.adam), refuses=ADAM_MOVES),
     Case(
         "adam-other_decays",
         jos.adam,
         ADAM | {"b1": 0.5, "b2": 0.9},
         oracle.adam,
         linear(oracle.adam),
+        refuses=ADAM_MOVES,
     ),
 ]
 
@@ -404,6 +413,305 @@ CHAINS = [
 ]
 
 
+# --- Wrappers: of the rules above, in case a law holds of a rule and not of its wrapper
+
+WRAPS, UNKNOWN = "and is no linear map of its state", "does not say what it does when"
+HEAD = np.arange(SIZE) < SIZE // 2  # what `in_head` chooses of an array of SIZE elements
+EVERY = {"begin": 1.2, "end": 4.7, "over": 311.0}  # no count at which it is rounded from a half
+FIRST_BALL = {"first_rate": 0.01, "mu": 0.9}
+SECOND_RMS = {"second_rate": 0.001, **RMS}
+PLATEAU = {"factor": 0.7, "rtol": 1e-4, "atol": 0.05, "min_scale": 0.01}
+PATIENCE = {"patience": 5, "cooldown": 3}
+NARROW_UPDATES = {
+    "dtypes": "its updates are float32 for narrow leaves, whose weights it rounds itself",
+}
+NO_LEAVES = dict.fromkeys(
+    ("each_hyperparameter_is_one_leaf", "one_compilation", "vmapped_constructor", "hypergradient"),
+    "its numbers are constants of the program, not leaves",
+)
+NO_FLOATS = dict.fromkeys(
+    ("each_hyperparameter_is_one_leaf", "hyperparams_round_trip"),
+    "its numbers are float32 arrays, which are neither Python floats nor equal to them",
+)
+ROUNDED_STATE = {
+    "dtypes": "it asks for float32 where the laws ask for wider, and refuses complex leaves",
+    "hypergradient": "a velocity rounded to float32 has no smooth derivative in steps of 1e-4",
+    "coasts_or_refuses": "float64 steps round their velocity at each of them, coasting once",
+}
+
+
+def rule_of(rule, **h):
+    """A reference as a function of the gradients alone."""
+    return lambda gradients: rule(gradients, **h)
+
+
+def conditioned(rule):
+    """The magnitudes of a rule that takes gradients as they are: nothing cancels in it."""
+    return lambda gradients, **h: _magnitudes(rule(gradients, **h))
+
+
+def wrapper_case(name, make, hyperparameters, reference, terms=None, **fields):
+    """A case that coasting refuses unless it says otherwise."""
+    return Case(name, make, hyperparameters, reference, terms, **{"refuses": WRAPS, **fields})
+
+
+def poisoned(gradients):
+    """The gradients of ``poison``."""
+    gradients = enumerate(gradients)
+    return [np.where(is_bad(t) & (np.real(g) > 0), np.nan, g) for t, g in gradients]
+
+
+def spared(rule):
+    """A reference of the gradients that ``poison`` leaves alone."""
+    return lambda gradients, **h: oracle.apply_if_finite(poisoned(gradients), rule_of(rule, **h), 2)
+
+
+def decayed_head(gradients, weight_decay, weights=WEIGHTS):
+    """Weight decay in the first half."""
+    weights = np.where(HEAD, weights, 0)
+    return decayed(gradients, weight_decay, weights)
+
+
+def in_two(gradients, first_rate, mu, second_rate, **h):
+    """Momentum in the first half, RMSProp in the second."""
+    tail = rule_of(oracle.rmsprop, learning_rate=second_rate, **h)
+    head = rule_of(oracle.momentum, learning_rate=first_rate, mu=mu)
+    return oracle.partition(gradients, HEAD, {True: head, False: tail})
+
+
+def in_two_terms(gradients, first_rate, mu, second_rate, **h):
+    """Its terms."""
+    tail = rule_of(normalized(), learning_rate=second_rate, **h)
+    head = rule_of(linear(oracle.momentum), learning_rate=first_rate, mu=mu)
+    return oracle.partition(gradients, HEAD, {True: head, False: tail})
+
+
+def every_third(gradients, **h):
+    """Momentum of the means of three."""
+    return oracle.multi_steps(gradients, rule_of(oracle.momentum, **h), 3)
+
+
+def ever_rarer(gradients, begin, end, over, **h):
+    """Momentum of the means of more and more."""
+    numbers = {"init_value": begin, "end_value": end, "transition_steps": over}
+    return oracle.multi_steps(gradients, rule_of(oracle.momentum, **h), _steps(numbers))
+
+
+def mean_params(gradients, decay, weights=WEIGHTS, **h):
+    """The average of the weights after each step of momentum, all from the same weights."""
+    return oracle.average_params([weights + u for u in oracle.momentum(gradients, **h)], decay)
+
+
+def mean_params_terms(gradients, decay, **h):
+    """Its terms."""
+    updates = linear(oracle.momentum)(gradients, **h)
+    return oracle.average_params([np.abs(WEIGHTS) + u for u in updates], decay)
+
+
+def on_plateaus(gradients, factor, rtol, atol, min_scale, **h):
+    """Momentum, cut when METRICS stops falling."""
+    numbers = {"factor": factor, "rtol": rtol, "atol": atol, "min_scale": min_scale, **PATIENCE}
+    return oracle.reduce_on_plateau(
+        oracle.momentum(gradients, **h), METRICS[: len(gradients)], **numbers
+    )
+
+
+def clipped_head(gradients, max_norm, **h):
+    """RMSProp of the first half, whose norm is bounded."""
+
+    def rule(part):
+        return oracle.rmsprop(oracle.clip_by_global_norm(part, max_norm), **h)
+
+    return oracle.masked(gradients, HEAD, rule)
+
+
+def deep(gradients, mean_decay, **h):
+    """Every second mean, if it is finite, of what passes ``clipped_head``; the average is not shown."""
+    rule = spared(clipped_head)
+    return oracle.multi_steps(gradients, rule_of(rule, **h), 2)
+
+
+def deep_tx(max_norm, mean_decay, **h):
+    """Six deep."""
+    tx = jos.masked(jos.chain(jos.clip_by_global_norm(max_norm), jos.rmsprop(**h)), in_head)
+    tx = jos.apply_if_finite(jos.average_params(tx, mean_decay), 2)
+    return halved(jos.multi_steps(jos.chain(poison(), tx), 2))
+
+
+def mean_of_clipped(gradients, max_delta, mean_decay, weights=WEIGHTS, **h):
+    """The average of the weights after steps of clipped momentum, if finite."""
+    rule = spared(lambda part, max_delta, **h: oracle.momentum(oracle.clip(part, max_delta), **h))
+    updates = rule(gradients, max_delta=max_delta, **h)
+    return oracle.average_params([weights + u for u in updates], mean_decay)
+
+
+def mean_of_clipped_terms(gradients, **h):
+    """Its terms."""
+    finite = [np.where(np.isnan(g), 0, g) for g in poisoned(gradients)]
+    magnitudes = linear(lambda part, max_delta, **h: oracle.momentum(oracle.clip(part, max_delta), **h))
+    mean_decay = h.pop("mean_decay")
+    return oracle.average_params([np.abs(WEIGHTS) + u for u in magnitudes(finite, **h)], mean_decay)
+
+
+WRAPPERS = [
+    Case("clip", jos.clip, {"max_delta": 1.0}, oracle.clip),
+    Case("clip_by_global_norm", jos.clip_by_global_norm, {"max_norm": 1.0}, oracle.clip_by_global_norm),
+    Case("zero_nans", jos.zero_nans, {}, oracle.identity),
+    wrapper_case(
+        "zero_nans-poisoned",
+        lambda: jos.chain(poison(), jos.zero_nans()),
+        {},
+        lambda gradients: oracle.zero_nans(poisoned(gradients)),
+        refuses=UNKNOWN,
+    ),
+    wrapper_case(
+        "add_decayed_weights-masked",
+        lambda weight_decay: halved(jos.add_decayed_weights(weight_decay, mask=in_head)),
+        {"weight_decay": 0.1},
+        decayed_head,
+        lambda g, weight_decay: decayed_head(_magnitudes(g), weight_decay, np.abs(WEIGHTS)),
+    ),
+    wrapper_case(
+        "masked-rmsprop",
+        lambda **h: halved(jos.masked(jos.rmsprop(**h), in_head)),
+        RATE | RMS,
+        lambda gradients, **h: oracle.masked(gradients, HEAD, rule_of(oracle.rmsprop, **h)),
+    ),
+    wrapper_case(
+        "partition",
+        lambda first_rate, mu, second_rate, **h: halved(
+            jos.partition(
+                {"head": jos.momentum(first_rate, mu), "tail": jos.rmsprop(second_rate, **h)}, part_of
+            )
+        ),
+        FIRST_BALL | SECOND_RMS,
+        in_two,
+        in_two_terms,
+        shown={"first_rate": "head.learning_rate", "second_rate": "tail.learning_rate"},
+    ),
+    wrapper_case(
+        "freeze-after-momentum",
+        lambda **h: halved(jos.chain(jos.momentum(**h), jos.freeze(in_head))),
+        BALL,
+        lambda gradients, **h: oracle.freeze(oracle.momentum(gradients, **h), HEAD),
+        lambda gradients, **h: oracle.freeze(linear(oracle.momentum)(gradients, **h), HEAD),
+    ),
+    wrapper_case(
+        "multi_steps-momentum",
+        lambda **h: jos.multi_steps(jos.momentum(**h), 3),
+        BALL,
+        every_third,
+        linear(every_third),
+    ),
+    wrapper_case(
+        "multi_steps-scheduled",
+        lambda begin, end, over, **h: jos.multi_steps(
+            jos.momentum(**h), scheduled(init_value=begin, end_value=end, transition_steps=over)
+        ),
+        BALL | EVERY,
+        ever_rarer,
+        linear(ever_rarer),
+        shown=dict(zip(EVERY, (f"every_k.{k}" for k in LINE), strict=True)),
+    ),
+    wrapper_case(
+        "apply_if_finite-rmsprop",
+        lambda **h: jos.apply_if_finite(jos.rmsprop(**h), 2),
+        RATE | RMS,
+        oracle.rmsprop,
+    ),
+    wrapper_case(
+        "apply_if_finite-poisoned",
+        lambda **h: jos.chain(poison(), jos.apply_if_finite(jos.rmsprop(**h), 2)),
+        RATE | RMS,
+        spared(oracle.rmsprop),
+        refuses=UNKNOWN,
+    ),
+    wrapper_case(
+        "average_params-momentum",
+        lambda decay, **h: jos.average_params(jos.momentum(**h), decay),
+        BALL | {"decay": 0.99},
+        lambda gradients, decay, **h: oracle.momentum(gradients, **h),
+        lambda gradients, decay, **h: linear(oracle.momentum)(gradients, **h),
+    ),
+    wrapper_case(
+        "average_params-read",
+        lambda decay, **h: read(jos.average_params(jos.momentum(**h), decay), "average"),
+        BALL | {"decay": 0.99},
+        mean_params,
+        mean_params_terms,
+    ),
+    wrapper_case(
+        "reduce_on_plateau",
+        lambda learning_rate, mu, **h: jos.chain(
+            jos.momentum(learning_rate, mu), jos.reduce_on_plateau(**h, **PATIENCE)
+        ),
+        BALL | PLATEAU,
+        on_plateaus,
+        linear(on_plateaus),
+        refuses="depends on a metric",
+    ),
+    wrapper_case(
+        "mixed_precision-momentum",
+        lambda **h: jos.mixed_precision(jos.momentum(**h)),
+        BALL,
+        oracle.momentum,
+        linear(oracle.momentum),
+        exempt=NARROW_UPDATES,
+    ),
+    wrapper_case(
+        "as_static-rmsprop",
+        lambda **h: jos.as_static(jos.rmsprop(**h)),
+        RATE | RMS,
+        oracle.rmsprop,
+        refuses="is static: let the optimizer coast before it is made static",
+        exempt=NO_LEAVES,
+    ),
+    Case(
+        "as_arrays-momentum",
+        lambda **h: jos.as_arrays(jos.momentum(**h)),
+        BALL,
+        oracle.momentum,
+        linear(oracle.momentum),
+        exempt=NO_FLOATS,
+    ),
+    Case(
+        "accumulator_dtype-momentum",
+        lambda **h: jos.accumulator_dtype(jos.momentum(**h), jnp.float32),
+        BALL,
+        with_options(oracle.rounded_momentum, dtype=np.float32),
+        linear(with_options(oracle.rounded_momentum, dtype=np.float32)),
+        exempt=ROUNDED_STATE,
+    ),
+    wrapper_case(
+        "nested-wrappers",
+        deep_tx,
+        {"max_norm": 1.0, "mean_decay": 0.99, **RATE, **RMS},
+        deep,
+        shown={"mean_decay": "inner.decay", "decay": "1.decay"},
+    ),
+    wrapper_case(
+        "nested-wrappers-read",
+        lambda max_delta, mean_decay, **h: read(
+            jos.average_params(
+                jos.mixed_precision(
+                    jos.chain(
+                        poison(),
+                        jos.apply_if_finite(jos.chain(jos.clip(max_delta), jos.momentum(**h)), 2),
+                    )
+                ),
+                mean_decay,
+            ),
+            "average",
+        ),
+        {"max_delta": 1.0, "mean_decay": 0.99} | BALL,
+        mean_of_clipped,
+        mean_of_clipped_terms,
+        shown={"mean_decay": "decay"},
+        exempt=NARROW_UPDATES,
+    ),
+]
+
+
 def _as_parts(case):
     """The chain of parts that a rule equals, held to the rule's own reference."""
     name = f"{case.name}-as-chain"
@@ -412,14 +720,20 @@ def _as_parts(case):
 
 # One chain of each shape here; that every rule equals its chain is a law of its own.
 SHAPES = {"momentum", "nesterov", "rmsprop-momentum", "rmsprop-centered", "adagrad"}
-CASES = [*RULES, *PARTS, *CHAINS, *(_as_parts(c) for c in RULES if c.name in SHAPES)]
+CASES = [*RULES, *PARTS, *CHAINS, *(_as_parts(c) for c in RULES if c.name in SHAPES), *WRAPPERS]
 # A coefficient in [0, 1], which the laws also run near and at both ends.
-COEFFICIENTS = {"mu", "momentum", "decay", "rho", "b1", "b2", "first", "second"}
+COEFFICIENTS = {"mu", "momentum", "decay", "rho", "b1", "b2", "first", "second", "mean_decay"}
 # Starting values belong to init and cannot be scheduled.
 OF_INIT = {"initial_accumulator_value"}
 # 1 - decay^t is divided by: the constructor refuses a decay of 1.
-DEBIASED = {"nested-chain"} | {
-    c.name for c in CASES if "bias_correction" in c.name or c.name.split("-")[0] in ("ema", "adam")
+DEBIASED = {
+    c.name
+    for c in CASES
+    if "bias_correction" in c.name
+    or c.name.split("-")[0] in ("ema", "adam")
+    or c.name.startswith(("nested-chain", "average_params", "nested-wrappers"))
 }
 # A centered rule at decay 0 has no variance: all of its denominator is rounding and eps.
 CENTERED = {c.name for c in CASES if "centered" in c.name or "stddev" in c.name}
+# All leaves meet in one number, so that those of one dtype have no reference of their own.
+GLOBAL = {"clip_by_global_norm", "apply_if_finite-poisoned", "nested-wrappers"}

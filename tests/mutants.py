@@ -138,8 +138,9 @@ def first_of(items: list[str], words: tuple[str, ...]) -> list[str]:
 
 def checks(mutant: Mutant, subject: str) -> Iterator[Check]:
     """What may kill the mutant on this subject, likeliest first."""
-    from tests import laws
+    from tests import cases, laws
 
+    exempt = {(c.name, law) for c in cases.CASES for law in c.exempt}
     tests = [w for w in (*mutant.by, *SUBJECTS.get(subject, ())) if ".py" in w]
     words = tuple(w for w in mutant.by if ".py" not in w)
     if not words:
@@ -147,7 +148,8 @@ def checks(mutant: Mutant, subject: str) -> Iterator[Check]:
     names = first_of([law.__name__.removeprefix("law_") for law in laws.LAWS], (*words, *FIRST))
     for name in names:
         for case in first_of(cases_of(subject), mutant.on):
-            yield Check(name, case)
+            if (case, name) not in exempt:
+                yield Check(name, case)
     if words:
         yield from map(Check, tests)
 

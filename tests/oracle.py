@@ -208,6 +208,121 @@ def scale_by_rss(gradients, eps=1e-7, eps_root=0.0, initial_accumulator_value=0.
     return adagrad(gradients, -1.0, eps, eps_root, initial_accumulator_value)
 
 
+# --- Parts that look at more than their own element
+
+
+def clip(gradients, max_delta):
+    """Returns min(max(g, -delta), delta), of a complex number its real and imaginary part each."""
+    updates = []
+    for t, g in enumerate(map(_array, gradients)):
+        d = _at(max_delta, t)
+        parts = [np.clip(part, -d, d) for part in (np.real(g), np.imag(g))]
+        updates.append(_array(parts[0] + 1j * parts[1] if np.iscomplexobj(g) else parts[0]))
+    return updates
+
+
+def clip_by_global_norm(gradients, max_norm):
+    """Returns g min(1, max_norm / |g|), with |g| the norm over all elements."""
+    updates = []
+    for t, g in enumerate(map(_array, gradients)):
+        norm = math.sqrt(np.sum(_square(g)))
+        updates.append(_array(g * min(1.0, _at(max_norm, t) / norm) if norm > 0 else g))
+    return updates
+
+
+def zero_nans(gradients):
+    """Returns 0 for NaN, g otherwise."""
+    return [np.where(np.isnan(g), 0.0, g) for g in map(_array, gradients)]
+
+
+def reduce_on_plateau(gradients, values, factor, rtol, atol, min_scale, patience, cooldown):
+    """Returns scale g; the scale is cut after `patience` steps without a better value."""
+    scale, best, waited, rest, updates = 1.0, math.inf, 0, 0, []
+    for t, (g, value) in enumerate(zip(gradients, values, strict=True)):
+        better = math.isinf(best) or value < best - (_at(rtol, t) * abs(best) + _at(atol, t))
+        best = value if better else best
+        if rest > 0:  # while it rests no step counts
+            rest, waited = rest - 1, 0
+        else:
+            waited = 0 if better else waited + 1
+            if waited >= patience:
+                scale = max(scale * _at(factor, t), _at(min_scale, t))
+                waited, rest = 0, cooldown
+        updates.append(_array(scale * _array(g)))
+    return updates
+
+
+# --- Wrappers: functions around a rule, which maps a list of gradients to the list of updates
+
+
+def multi_steps(gradients, rule, every_k):
+    """Gives the mean of every k gradients to the rule; k is a number or a callable of the updates."""
+    means, complete, waiting, updates = [], [], [], []
+    for t, g in enumerate(map(_array, gradients)):
+        waiting.append(g)
+        updates.append(np.zeros_like(g))
+        if len(waiting) >= round(_at(every_k, len(means))):
+            means.append(sum(waiting) / len(waiting))
+            complete.append(t)
+            waiting = []
+    for t, u in zip(complete, rule(means), strict=True):
+        updates[t] = u
+    return updates
+
+
+def apply_if_finite(gradients, rule, max_consecutive_errors):
+    """Leaves out gradients that are not finite, unless more than so many came in a row."""
+    in_a_row, taken, updates = 0, [], []
+    for t, g in enumerate(map(_array, gradients)):
+        in_a_row = 0 if np.isfinite(g).all() else in_a_row + 1
+        updates.append(np.zeros_like(g))
+        if in_a_row == 0 or in_a_row > max_consecutive_errors:
+            taken.append(t)
+    for t, u in zip(taken, rule([gradients[t] for t in taken]), strict=True):
+        updates[t] = u
+    return updates
+
+
+def partition(gradients, labels, rules):
+    """Runs a rule of its own on the columns of each label."""
+    updates, labels = [np.zeros_like(_array(g)) for g in gradients], np.asarray(labels)
+    for label, rule in rules.items():
+        columns = labels == label
+        for u, part in zip(updates, rule([g[columns] for g in gradients]), strict=True):
+            u[columns] = part
+    return updates
+
+
+def masked(gradients, mask, rule):
+    """Runs a rule on the columns where the mask is True; the others pass."""
+    return partition(gradients, mask, {True: rule, False: identity})
+
+
+def freeze(gradients, mask):
+    """Returns 0 where the mask is True; the others pass."""
+    return partition(gradients, mask, {True: set_to_zero, False: identity})
+
+
+def average_params(params, decay):
+    """Returns the means of the iterates so far: each weighs (1 - beta) times all later betas."""
+    total, weight, averages = 0.0, 0.0, []
+    for t, w in enumerate(map(_array, params)):
+        beta = _at(decay, t)
+        total, weight = beta * total + (1 - beta) * w, beta * weight + (1 - beta)
+        averages.append(_array(total / weight))
+    return averages
+
+
+def rounded_momentum(gradients, learning_rate, mu, dtype):
+    """Momentum whose velocity is rounded to a narrower dtype between steps; the update is not."""
+    p, updates = 0.0, []
+    for t, g in enumerate(map(_array, gradients)):
+        u = _at(mu, t) * p - _at(learning_rate, t) * g
+        p = u.astype(dtype).astype(np.float64)
+        updates.append(u)
+    return updates
+
+
 # --- The slides' code cells: the loop bodies are theirs; each returns the position after every step.
 
 

@@ -248,3 +248,16 @@ def test_a_foreign_transform_cannot_coast():
         coast(tx, tx.init(params), params, 3)
     with pytest.raises(ValueError, match="cannot coast: it is a foreign transform"):
         coast(optax.sgd(0.1), optax.sgd(0.1).init(params), params, 3)
+
+
+def test_a_counter_is_no_coordinate():
+    """zero_nans counts elements, in an integer that has neither the shape nor the map of a state."""
+    tx = jos.chain(jos.zero_nans(), jos.trace(0.5))
+    params = {"a": jnp.ones(2), "b": jnp.ones(3)}
+    gradients = {"a": jnp.array([jnp.nan, 2.0]), "b": jnp.ones(3)}
+    _, state = tx.update(gradients, tx.init(params), params)
+    displacement, coasted = coast(tx, state, params, 2)
+    np.testing.assert_array_equal(displacement["a"], [0.0, 1.5])
+    assert int(coasted[0].zeroed) == 1
+    assert int(coasted[0].count) == 3
+    np.testing.assert_array_equal(coasted[1].velocity["b"], 0.25)

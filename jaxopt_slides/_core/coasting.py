@@ -56,12 +56,17 @@ def _generic(rule: Any) -> Any:
 
 
 def _coordinates(state: Any) -> list[Any]:
-    return [f for f in state[1:] if f is not None]
+    return [f for f in state[1:] if not _is_fixed(f)]
+
+
+def _is_fixed(field: Any) -> bool:
+    """Whether an idle step leaves a field of a state alone: it is unused, or counts something."""
+    return field is None or jnp.issubdtype(getattr(field, "dtype", jnp.float32), jnp.integer)
 
 
 def _with_coordinates(state: Any, values: Any, count: Any) -> Any:
     values = iter(values)
-    return type(state)(count, *(f if f is None else next(values) for f in state[1:]))
+    return type(state)(count, *(f if _is_fixed(f) else next(values) for f in state[1:]))
 
 
 def _one_step(rules: Any, starts: Any, counts: Any, unit: jax.Array) -> jax.Array:

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 
 from jaxopt_slides._core.assertions import (
     Flags,
+    belongs_to,
     enabled,
     finite_flags,
-    non_negative_fields,
     require,
     sign_flags,
     stacked,
@@ -86,10 +86,10 @@ def _numbers(node: Node, state: PyTree) -> list[Field]:
 
 def _inspected(node: Node, seen: Seen) -> tuple[Flags, Flags]:
     """Flags for what must be finite, and for what must be in a range."""
-    parts = (seen.params, seen.updates, seen.after)
-    finite = finite_flags([x for part in parts for _, x in floating(part)])
+    looked_at = [*floating(seen.params), *floating(seen.updates), *must_be_finite(seen.after)]
+    flags = finite_flags([x for _, x in looked_at])
     gradients = finite_flags([x for _, x in floating(seen.gradients)])
-    values = jnp.zeros(finite.ok.shape)
+    values = jnp.zeros(flags.ok.shape)
     begin = len(floating(seen.params))
     values = values.at[begin : begin + len(gradients.ok)].set(gradients.ok.astype(values.dtype))
     signs = sign_flags([x for _, x in non_negative(seen.after)])
@@ -101,7 +101,7 @@ def _inspected(node: Node, seen: Seen) -> tuple[Flags, Flags]:
     ]
     bounded = stacked(inside, [v for _, v in numbers])
     both = zip(bounded, signs, strict=True)
-    return finite._replace(value=values), Flags(*(jnp.concatenate(pair) for pair in both))
+    return flags._replace(value=values), Flags(*(jnp.concatenate(pair) for pair in both))
 
 
 _jitted_inspected = jax.jit(_inspected)
@@ -114,7 +114,12 @@ def floating(tree: PyTree) -> list[tuple[Any, Any]]:
 
 def non_negative(state: PyTree) -> list[tuple[Any, Any]]:
     """The leaves of accumulators, with their paths."""
-    return [(p, x) for p, x in floating(state) if non_negative_fields(state, p)]
+    return [(p, x) for p, x in floating(state) if belongs_to("non_negative", state, p)]
+
+
+def must_be_finite(state: PyTree) -> list[tuple[Any, Any]]:
+    """The leaves that must be finite, with their paths: not a best value before there is one."""
+    return [(p, x) for p, x in floating(state) if not belongs_to("may_be_infinite", state, p)]
 
 
 class _Update(str):
@@ -135,7 +140,8 @@ def _finite_texts(owner: str, seen: Seen) -> list[str]:
         for p, _ in floating(seen.updates)
     ]
     return texts + [
-        f"{at}state{_escaped(jax.tree_util.keystr(p))} is not finite" for p, _ in floating(seen.after)
+        f"{at}state{_escaped(jax.tree_util.keystr(p))} is not finite"
+        for p, _ in must_be_finite(seen.after)
     ]
 
 

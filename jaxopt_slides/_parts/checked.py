@@ -45,7 +45,8 @@ class Checked(Wrapper):
 
     @property
     def in_python(self) -> bool:
-        return True
+        # Off, it is as any other wrapper; on, what was compiled while it was off is never called.
+        return enabled() or self.inner.in_python
 
     def with_children(self, children: list[Node]) -> "Checked":
         return dataclasses.replace(self, inner=children[0])
@@ -64,8 +65,7 @@ class Checked(Wrapper):
         owner = f"checked({self.inner.name})"
         inspect = _inspected if is_traced(self, seen) else _jitted_inspected
         finite, in_range = inspect(self.inner, seen)
-        fields = _numbers(self.inner, seen.before)
-        require(owner, in_range, step, lambda: _range_texts(owner, seen, fields), finite=False)
+        require(owner, in_range, step, lambda: _range_texts(owner, self.inner, seen), finite=False)
         require(owner, finite, step, lambda: _finite_texts(owner, seen), finite=True)
 
 
@@ -145,9 +145,9 @@ def _finite_texts(owner: str, seen: Seen) -> list[str]:
     ]
 
 
-def _range_texts(owner: str, seen: Seen, fields: list[Field]) -> list[str]:
+def _range_texts(owner: str, node: Node, seen: Seen) -> list[str]:
     texts = []
-    for f in fields:
+    for f in fields_of(node):
         allowed = dict(f.rule.hyperparameters())[f.path[-1]]
         texts.append(
             f"{owner}: at step {{step}} {'.'.join(f.path)} is {{value:g}}; it must be {allowed}"

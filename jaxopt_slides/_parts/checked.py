@@ -17,7 +17,7 @@ from jaxopt_slides._core.assertions import (
 )
 from jaxopt_slides._core.checks import where
 from jaxopt_slides._core.foreign import as_halves
-from jaxopt_slides._core.hyperparams import Field, at_state, fields_of
+from jaxopt_slides._core.hyperparams import fields_at, fields_of
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
 from jaxopt_slides._core.pair import step_of, transformation
@@ -79,11 +79,6 @@ class Seen(NamedTuple):
     after: PyTree
 
 
-def _numbers(node: Node, state: PyTree) -> list[Field]:
-    """The hyperparameters of this step: no constructor could check a schedule or a traced one."""
-    return list(fields_of(at_state(node, state)))
-
-
 def _inspected(node: Node, seen: Seen) -> tuple[Flags, Flags]:
     """Flags for what must be finite, and for what must be in a range."""
     looked_at = [*floating(seen.params), *floating(seen.updates), *must_be_finite(seen.after)]
@@ -93,7 +88,8 @@ def _inspected(node: Node, seen: Seen) -> tuple[Flags, Flags]:
     begin = len(floating(seen.params))
     values = values.at[begin : begin + len(gradients.ok)].set(gradients.ok.astype(values.dtype))
     signs = sign_flags([x for _, x in non_negative(seen.after)])
-    numbers = [(f, value_of(f.stored)) for f in _numbers(node, seen.before)]
+    # No constructor could check a schedule, or what was traced there.
+    numbers = [(f, value_of(f.stored)) for f in fields_at(node, seen.before)]
     ranges = [dict(f.rule.hyperparameters())[f.path[-1]] for f, _ in numbers]
     inside = [
         jnp.isfinite(v) & (v >= r.low) & (v <= r.high)

@@ -114,11 +114,14 @@ def stacked(ok: list[Any], values: list[Any]) -> Flags:
     return Flags(jnp.stack(ok), jnp.stack([jnp.asarray(v, float) for v in values]))
 
 
-def non_negative_fields(state: PyTree, path: tuple[Any, ...]) -> bool:
-    """Whether the leaf at ``path`` belongs to a field that its state's class calls non-negative."""
+def belongs_to(fields: str, state: PyTree, path: tuple[Any, ...]) -> bool:
+    """Whether the leaf at ``path`` is in a field that its state's class lists under ``fields``.
+
+    A class lists ``non_negative`` accumulators, and what ``may_be_infinite``.
+    """
     for key in path:
         name = getattr(key, "name", None)
-        if name is not None and name in getattr(type(state), "non_negative", ()):
+        if name is not None and name in getattr(type(state), fields, ()):
             return True
         state = _child(state, key)
     return False

@@ -23,12 +23,18 @@ class Field(NamedTuple):
 
 
 def fields_of(node: Node, labels: tuple[str, ...] = ()) -> Iterator[Field]:
+    """Every hyperparameter of a node and its members."""
+    yield from own_fields(node, labels)
+    for label, child in node.children():
+        yield from fields_of(child, (*labels, label))
+
+
+def own_fields(node: Node, labels: tuple[str, ...] = ()) -> Iterator[Field]:
+    """Every hyperparameter of a node's own rule."""
     if node.rule is not None:
         for name, _ in node.rule.hyperparameters():
             if not node.rule.absent(name):
                 yield Field((*labels, name), node.rule, getattr(node.rule, name))
-    for label, child in node.children():
-        yield from fields_of(child, (*labels, label))
 
 
 def _names(fields: list[Field]) -> dict[str, Field]:
@@ -105,27 +111,22 @@ def hyperparams(
     fields = [*fields_of(update), *fields_of(init)]
     read = (lambda x: x.offset if isinstance(x, NearOne) else x) if gradient else value_of
     if state is not None:
-        now = {f.path: f.stored for f in fields_of(at_state(update, state))}
+        now = {f.path: f.stored for f in fields_at(update, state)}
         return {n: read(now.get(f.path, f.stored)) for n, f in _names(fields).items()}
     named = (item for n, f in _names(fields).items() for item in _parameters(n, f.stored))
     return {name: read(stored) for name, stored in named}
 
 
-def at_state(node: Node, state: PyTree) -> Node:
-    """The node with every schedule replaced by its value at the state's count."""
+def fields_at(node: Node, state: PyTree, labels: tuple[str, ...] = ()) -> Iterator[Field]:
+    """The fields of :func:`fields_of`, every schedule replaced by its value at the state's count."""
     node.require_state(state)
     if node.rule is not None:
         now = node.rule.at(node.count(state), float)
-        scheduled = {
-            n: getattr(now, n)
-            for n, _ in node.rule.hyperparameters()
-            if callable(getattr(node.rule, n))
-        }
-        node = node.with_rule(node.rule.replace(**scheduled))
-    states = node.substates(state)
-    return node.with_children(
-        [at_state(c, s) for (_, c), s in zip(node.children(), states, strict=True)]
-    )
+        for field in own_fields(node, labels):
+            value = getattr(now, field.path[-1]) if callable(field.stored) else field.stored
+            yield field._replace(stored=value)
+    for (label, child), s in zip(node.children(), node.substates(state), strict=True):
+        yield from fields_at(child, s, (*labels, label))
 
 
 def with_hyperparams(tx: GradientTransformation, **changes: Any) -> GradientTransformation:

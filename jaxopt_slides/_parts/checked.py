@@ -8,16 +8,16 @@ import jax.numpy as jnp
 
 from jaxopt_slides._core.assertions import (
     Flags,
+    belongs_to,
     enabled,
     finite_flags,
-    non_negative_fields,
     require,
     sign_flags,
     stacked,
 )
 from jaxopt_slides._core.checks import where
 from jaxopt_slides._core.foreign import as_halves
-from jaxopt_slides._core.hyperparams import Field, at_state, fields_of
+from jaxopt_slides._core.hyperparams import fields_at, fields_of
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
 from jaxopt_slides._core.pair import step_of, transformation
@@ -45,7 +45,8 @@ class Checked(Wrapper):
 
     @property
     def in_python(self) -> bool:
-        return True
+        # Off, it is as any other wrapper; on, what was compiled while it was off is never called.
+        return enabled() or self.inner.in_python
 
     def with_children(self, children: list[Node]) -> "Checked":
         return dataclasses.replace(self, inner=children[0])
@@ -64,8 +65,7 @@ class Checked(Wrapper):
         owner = f"checked({self.inner.name})"
         inspect = _inspected if is_traced(self, seen) else _jitted_inspected
         finite, in_range = inspect(self.inner, seen)
-        fields = _numbers(self.inner, seen.before)
-        require(owner, in_range, step, lambda: _range_texts(owner, seen, fields), finite=False)
+        require(owner, in_range, step, lambda: _range_texts(owner, self.inner, seen), finite=False)
         require(owner, finite, step, lambda: _finite_texts(owner, seen), finite=True)
 
 
@@ -79,21 +79,17 @@ class Seen(NamedTuple):
     after: PyTree
 
 
-def _numbers(node: Node, state: PyTree) -> list[Field]:
-    """The hyperparameters of this step: no constructor could check a schedule or a traced one."""
-    return list(fields_of(at_state(node, state)))
-
-
 def _inspected(node: Node, seen: Seen) -> tuple[Flags, Flags]:
     """Flags for what must be finite, and for what must be in a range."""
-    parts = (seen.params, seen.updates, seen.after)
-    finite = finite_flags([x for part in parts for _, x in floating(part)])
+    looked_at = [*floating(seen.params), *floating(seen.updates), *must_be_finite(seen.after)]
+    flags = finite_flags([x for _, x in looked_at])
     gradients = finite_flags([x for _, x in floating(seen.gradients)])
-    values = jnp.zeros(finite.ok.shape)
+    values = jnp.zeros(flags.ok.shape)
     begin = len(floating(seen.params))
     values = values.at[begin : begin + len(gradients.ok)].set(gradients.ok.astype(values.dtype))
     signs = sign_flags([x for _, x in non_negative(seen.after)])
-    numbers = [(f, value_of(f.stored)) for f in _numbers(node, seen.before)]
+    # No constructor could check a schedule, or what was traced there.
+    numbers = [(f, value_of(f.stored)) for f in fields_at(node, seen.before)]
     ranges = [dict(f.rule.hyperparameters())[f.path[-1]] for f, _ in numbers]
     inside = [
         jnp.isfinite(v) & (v >= r.low) & (v <= r.high)
@@ -101,7 +97,7 @@ def _inspected(node: Node, seen: Seen) -> tuple[Flags, Flags]:
     ]
     bounded = stacked(inside, [v for _, v in numbers])
     both = zip(bounded, signs, strict=True)
-    return finite._replace(value=values), Flags(*(jnp.concatenate(pair) for pair in both))
+    return flags._replace(value=values), Flags(*(jnp.concatenate(pair) for pair in both))
 
 
 _jitted_inspected = jax.jit(_inspected)
@@ -114,7 +110,12 @@ def floating(tree: PyTree) -> list[tuple[Any, Any]]:
 
 def non_negative(state: PyTree) -> list[tuple[Any, Any]]:
     """The leaves of accumulators, with their paths."""
-    return [(p, x) for p, x in floating(state) if non_negative_fields(state, p)]
+    return [(p, x) for p, x in floating(state) if belongs_to("non_negative", state, p)]
+
+
+def must_be_finite(state: PyTree) -> list[tuple[Any, Any]]:
+    """The leaves that must be finite, with their paths: not a best value before there is one."""
+    return [(p, x) for p, x in floating(state) if not belongs_to("may_be_infinite", state, p)]
 
 
 class _Update(str):
@@ -135,13 +136,14 @@ def _finite_texts(owner: str, seen: Seen) -> list[str]:
         for p, _ in floating(seen.updates)
     ]
     return texts + [
-        f"{at}state{_escaped(jax.tree_util.keystr(p))} is not finite" for p, _ in floating(seen.after)
+        f"{at}state{_escaped(jax.tree_util.keystr(p))} is not finite"
+        for p, _ in must_be_finite(seen.after)
     ]
 
 
-def _range_texts(owner: str, seen: Seen, fields: list[Field]) -> list[str]:
+def _range_texts(owner: str, node: Node, seen: Seen) -> list[str]:
     texts = []
-    for f in fields:
+    for f in fields_of(node):
         allowed = dict(f.rule.hyperparameters())[f.path[-1]]
         texts.append(
             f"{owner}: at step {{step}} {'.'.join(f.path)} is {{value:g}}; it must be {allowed}"

@@ -14,6 +14,7 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 class ReduceOnPlateauState(NamedTuple):
     """State of :func:`reduce_on_plateau`."""
 
+    may_be_infinite = ("best_value",)  # before the first metric
     count: int | jax.Array  # [], int32: steps taken
     scale: jax.Array  # [], float32 or wider: what updates are multiplied by
     best_value: jax.Array  # [], float32 or wider: the best metric so far

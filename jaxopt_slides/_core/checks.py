@@ -52,7 +52,7 @@ def _difference(got: PyTree, expected: PyTree, what: str, of: str) -> str:
 
 def dtype_of(x: Any) -> Any:
     """The dtype of an array or a number; None for what is neither, such as the *name* of a dtype."""
-    if isinstance(x, str | bytes | type | np.dtype | list | tuple | dict):
+    if x is None or isinstance(x, str | bytes | type | np.dtype | list | tuple | dict):
         return None
     try:
         return jnp.result_type(x)
@@ -166,7 +166,8 @@ def require_scalars(owner: str, state: Any, names: set[str]) -> None:
         if dtype is None:
             raise TypeError(f"{owner}: the state's {name} must be {what}, got {shown(value)}.")
         if np.shape(value) or not (what == "one number" or jnp.issubdtype(dtype, jnp.integer)):
+            hint = " A stacked state is used under jax.vmap." if np.shape(value) else ""
             raise TypeError(
                 f"{owner}: the state's {name} must be {what}, got dtype {dtype} of shape "
-                f"{np.shape(value)}. A stacked state is used under jax.vmap."
+                f"{np.shape(value)}.{hint}"
             )

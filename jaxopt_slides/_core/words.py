@@ -13,7 +13,7 @@ def shown(value: Any, width: int = 60) -> str:
     if isinstance(value, Tracer):
         return "a traced value"
     text = getattr(value, "__qualname__", None) or repr(value)
-    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(text.replace("<locals>.", "").split()))
+    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(re.sub(r"\S*<locals>\.", "", text).split()))
     return text if len(text) <= width else f"{text[:width]}..."
 
 

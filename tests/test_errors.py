@@ -694,8 +694,8 @@ def test_hyperparameters_that_are_no_numbers(case):
         text = f"{prefix}, got ndarray of shape {shape}."
         matches(TypeError, text, lambda s=shape: constructor(**{**given, name: np.ones(s)}))
         text = (
-            f"{owner}: {name} must be a scalar, got an array of shape {shape}. To make one optimizer "
-            f"per value, map the constructor: jax.vmap({owner})(values)."
+            f"{owner}: {name} must be a scalar, got an array of shape {shape}. To make one per "
+            "value, map the constructor over the values with jax.vmap."
         )
         matches(ValueError, text, lambda s=shape: constructor(**{**given, name: jnp.ones(s)}))
     for value in (jnp.full((), 1j), jnp.array(True), jax.random.key(0)):

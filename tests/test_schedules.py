@@ -522,8 +522,8 @@ BAD = [
     ),
     _bad(
         "linear_schedule",
-        "init_value must be a scalar, got an array of shape (2,). To make one optimizer per value, "
-        "map the constructor: jax.vmap(linear_schedule)(values).",
+        "init_value must be a scalar, got an array of shape (2,). To make one per value, map the "
+        "constructor over the values with jax.vmap.",
         jnp.ones(2), 1.0, 10,
     ),
 ]  # fmt: skip

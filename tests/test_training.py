@@ -188,7 +188,7 @@ def test_an_optax_transformation_trains_too():
 
 
 def test_make_step_refuses_what_is_no_transformation():
-    with pytest.raises(TypeError, match=re.escape("chain: member 0 is 0.1; expected a Gradient")):
+    with pytest.raises(TypeError, match=re.escape("make_step: tx is 0.1; expected a Gradient")):
         jos.make_step(bowl, 0.1)
 
 

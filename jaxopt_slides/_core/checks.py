@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_slides._core.types import PyTree
+from jaxopt_slides._core.words import shown
 
 
 def where(path: tuple[Any, ...]) -> str:
@@ -49,16 +50,31 @@ def _difference(got: PyTree, expected: PyTree, what: str, of: str) -> str:
     return f"the containers differ {_different_containers(got, expected)}"
 
 
-def require_float_leaves(owner: str, what: str, tree: PyTree) -> None:
-    """Every leaf must be an array or number of a floating or complex dtype."""
+def dtype_of(x: Any) -> Any:
+    """The dtype of an array or a number; None for what is neither, such as the *name* of a dtype."""
+    if x is None or isinstance(x, str | bytes | type | np.dtype | list | tuple | dict):
+        return None
+    try:
+        return jnp.result_type(x)
+    except TypeError:
+        return None
+
+
+def require_arrays(owner: str, what: str, tree: PyTree) -> None:
+    """Every leaf must be an array or a number."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        try:
-            dtype = jnp.result_type(leaf)
-        except TypeError:
+        if dtype_of(leaf) is None:
             raise TypeError(
                 f"{owner}: {where(path)} of the {what} is a {type(leaf).__name__}; expected an array "
                 f"or a number."
-            ) from None
+            )
+
+
+def require_float_leaves(owner: str, what: str, tree: PyTree) -> None:
+    """Every leaf must be an array or number of a floating or complex dtype."""
+    require_arrays(owner, what, tree)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        dtype = dtype_of(leaf)
         if not jnp.issubdtype(dtype, jnp.inexact):
             raise TypeError(
                 f"{owner}: {where(path)} of the {what} has dtype {dtype}; expected a floating or "
@@ -95,12 +111,12 @@ def require_same_shapes(owner: str, what: str, tree: PyTree, of: str, like: PyTr
 def require_same_dtypes(owner: str, what: str, tree: PyTree, of: str, dtypes: list[Any]) -> None:
     """The leaves of ``tree`` must have ``dtypes``, those that belong to the ``of``."""
     for (path, x), dtype in zip(jax.tree_util.tree_leaves_with_path(tree), dtypes, strict=True):
-        if jnp.result_type(x) != dtype:
+        if dtype_of(x) != dtype:
             chex.assert_type(
                 x,
                 dtype,
                 custom_message=f"{owner}: {where(path)} of the {what} has dtype "
-                f"{jnp.result_type(x)}; the {of} need {dtype} there. Was this state made by init for "
+                f"{dtype_of(x)}; the {of} need {dtype} there. Was this state made by init for "
                 f"parameters of another dtype?",
             )
 
@@ -139,8 +155,19 @@ def require_state(owner: str, state: Any, like: Any, *, of_nothing: bool = False
                 f"optimizer {'keeps' if column is None else 'does not keep'}. Was this state made by "
                 f"{owner} with other options?"
             )
-    if jnp.shape(state[0]) or not jnp.issubdtype(jnp.result_type(state[0]), jnp.integer):
-        raise TypeError(
-            f"{owner}: the state's count must be one integer, got dtype {jnp.result_type(state[0])} "
-            f"of shape {jnp.shape(state[0])}. A stacked state is used under jax.vmap."
-        )
+    require_scalars(owner, state, {"count"})
+
+
+def require_scalars(owner: str, state: Any, names: set[str]) -> None:
+    """These fields of a state must be single numbers, and a count an integer."""
+    for name in (n for n in state._fields if n in names):
+        value = getattr(state, name)
+        dtype, what = dtype_of(value), "one integer" if name.endswith("count") else "one number"
+        if dtype is None:
+            raise TypeError(f"{owner}: the state's {name} must be {what}, got {shown(value)}.")
+        if np.shape(value) or not (what == "one number" or jnp.issubdtype(dtype, jnp.integer)):
+            hint = " A stacked state is used under jax.vmap." if np.shape(value) else ""
+            raise TypeError(
+                f"{owner}: the state's {name} must be {what}, got dtype {dtype} of shape "
+                f"{np.shape(value)}.{hint}"
+            )

@@ -6,9 +6,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 
 from jaxopt_slides._core.types import PyTree
+from jaxopt_slides._core.words import shown
 
 
 @functools.cache
@@ -26,6 +28,20 @@ def wide(dtype: Any) -> Any:
 def real(dtype: Any) -> Any:
     """The dtype of ``abs`` of an array of ``dtype``: what accumulators of squares have."""
     return jnp.finfo(dtype).dtype
+
+
+def real_floating(owner: str, dtype: Any) -> Any:
+    """A real floating dtype that the user named."""
+    try:  # np.dtype(None) would be float64, and an array would stand for its own dtype
+        unnamed = dtype is None or isinstance(dtype, np.ndarray | np.generic | jax.Array)
+        found = jnp.dtype(bool if unnamed else dtype)
+    except TypeError:
+        found = jnp.dtype(bool)
+    if not jnp.issubdtype(found, jnp.floating):
+        raise TypeError(f"{owner}: dtype must be a real floating dtype, got {shown(dtype)}.")
+    if jax.dtypes.canonicalize_dtype(found) != found:
+        raise TypeError(f"{owner}: {found} is not available while jax_enable_x64 is off.")
+    return found
 
 
 def widen(x: Any) -> Any:

@@ -7,11 +7,12 @@ from typing import Any
 import jax
 from jax.tree_util import Partial
 
-from jaxopt_slides._core.checks import require_float_leaves, require_same_tree
+from jaxopt_slides._core.checks import require_float_leaves, require_same_shapes, require_same_tree
 from jaxopt_slides._core.dtypes import cast, widen
 from jaxopt_slides._core.node import Context, Node
 from jaxopt_slides._core.pair import halves
 from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides._core.words import shown
 
 
 @jax.tree_util.register_dataclass
@@ -23,12 +24,9 @@ class Foreign(Node):
     """
 
     function: Any  # Partial: static unless the other library's function is itself a pytree
+    name: str = dataclasses.field(metadata={"static": True})  # of its update
     in_python: bool = dataclasses.field(default=False, metadata={"static": True})
     idle = "is a foreign transform, of which only init and update are known"
-
-    @property
-    def name(self) -> str:
-        return getattr(self.function.func, "__qualname__", "a foreign transform").split(".")[0]
 
     def init(self, params: PyTree) -> PyTree:
         require_float_leaves(self.name, "params", params)
@@ -40,29 +38,49 @@ class Foreign(Node):
         extra = context.extra if self.in_python else {}
         with jax.numpy_dtype_promotion("standard"):
             narrow = cast(updates, context.dtypes)
-            new, state = self.function(narrow, state, context.params, **extra)
+            returned = self.function(narrow, state, context.params, **extra)
+        if not (isinstance(returned, tuple) and len(returned) == 2):
+            raise TypeError(
+                f"{self.name}: update must return the pair (updates, state), got "
+                f"{type(returned).__name__}{_length(returned)}."
+            )
+        new, state = returned
         require_same_tree(self.name, "new updates", new, "updates", updates)
+        require_float_leaves(self.name, "new updates", new)
+        require_same_shapes(self.name, "new updates", new, "updates", updates)
         return jax.tree.map(widen, new), state
 
     def __repr__(self) -> str:
         return self.name
 
 
+def _length(x: Any) -> str:
+    return f" of {len(x)}" if isinstance(x, tuple | list | dict) else ""
+
+
+def _hint(tx: Any) -> str:
+    """What to do about what is no transformation."""
+    if isinstance(tx, list):
+        return " Several transformations one after another are chain(*members)."
+    if isinstance(tx, Partial):
+        return " This is half of a transformation: pass the whole, not its init or its update."
+    name = getattr(tx, "__qualname__", "<")
+    return "" if "<" in name else f" Call the constructor: pass {name}(...), not {name}."
+
+
 def _foreign_halves(label: str, tx: Any) -> tuple[Node, Node]:
     pair: tuple[Any, Any] = tx if isinstance(tx, tuple) and len(tx) == 2 else (tx, None)
     members = (getattr(tx, "init", pair[0]), getattr(tx, "update", pair[1]))
     if not all(map(callable, members)) or isinstance(tx, type):
-        shown = getattr(tx, "__qualname__", f"{tx!r:.80}")
-        hint = f" Call the constructor: pass {shown}(...), not {shown}." if callable(tx) else ""
-        hint = " Members are separate arguments: chain(*members)." if isinstance(tx, list) else hint
         raise TypeError(
-            f"{label} is {shown}; expected a GradientTransformation, ours or any optax-style "
-            f"(init, update) pair.{hint}"
+            f"{label} is {shown(tx, 80)}; expected a GradientTransformation, ours or any optax-style "
+            f"(init, update) pair.{_hint(tx)}"
         )
     init, update = (m if isinstance(m, Partial) else Partial(m) for m in members)
     parameters = inspect.signature(members[1]).parameters.values()
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-    return Foreign(init), Foreign(update, takes_any)
+    name = getattr(update.func, "__qualname__", "a foreign transform").split(".")[0]
+    return Foreign(init, name), Foreign(update, name, takes_any)
 
 
 def as_halves(label: str, tx: Any) -> tuple[Node, Node]:

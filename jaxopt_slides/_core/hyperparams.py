@@ -12,6 +12,7 @@ from jaxopt_slides._core.numbers import NearOne, Range, number
 from jaxopt_slides._core.pair import halves, transformation
 from jaxopt_slides._core.rule import Rule, value_of
 from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides._core.words import shown
 
 
 class Field(NamedTuple):
@@ -227,5 +228,10 @@ def _set_parameter(field: Field, parameter: str, value: Any) -> Any:
     if not _same(leaves[index], value):
         allowed = getattr(field.stored, "ranges", {}).get(parameter.rpartition(".")[2], Range())
         owner = f"{field.rule.name}: {field.path[-1]}"
+        if callable(value):
+            raise TypeError(
+                f"{owner}: {parameter[1:]} must be a number or a scalar array, got {shown(value)}. "
+                f"To replace the whole schedule, set {field.path[-1]}."
+            )
         leaves[index] = number(value, allowed, owner, parameter[1:])
     return treedef.unflatten(leaves)

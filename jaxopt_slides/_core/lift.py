@@ -13,6 +13,7 @@ from jaxopt_slides._core.checks import (
     require_same_dtypes,
     require_same_shapes,
     require_same_tree,
+    require_scalars,
     require_state,
 )
 from jaxopt_slides._core.dtypes import dtypes_of, real, wide, widen, widest
@@ -180,6 +181,7 @@ class Whole(Ruled):
 
     def require_state(self, state: PyTree) -> None:
         require_class(self.name, state, self.rule.State)
+        require_scalars(self.name, state, {*state._fields})  # no rule of a whole tree keeps a tree
 
 
 def next_count(count: jax.Array) -> jax.Array:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 from jax.core import Tracer
 
-from jaxopt_slides._core.checks import require_class
+from jaxopt_slides._core.checks import require_class, require_scalars
 from jaxopt_slides._core.rule import Rule
 from jaxopt_slides._core.types import PyTree
 
@@ -100,6 +100,7 @@ class Wrapper(Node):
     """A node around one other, ``inner``, whose state is the ``inner_state`` of its own."""
 
     inner: Node
+    trees: ClassVar[tuple[str, ...]] = ()  # what of the state, beside inner_state, is no number
     hands_on_any_dtype: ClassVar[bool] = False  # what is not floating, if the inner leaves it alone
 
     @property
@@ -127,6 +128,7 @@ class Wrapper(Node):
 
     def require_state(self, state: PyTree) -> None:
         require_class(self.name, state, self.state_type)
+        require_scalars(self.name, state, {*state._fields} - {"inner_state", *self.trees})
 
     def substates(self, state: PyTree) -> list[PyTree]:
         self.require_state(state)

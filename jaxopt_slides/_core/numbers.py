@@ -107,7 +107,7 @@ def _scalar_array(value: jax.Array, owner: str, name: str) -> jax.Array:
     if value.shape:
         raise ValueError(
             f"{owner}: {name} must be a scalar, got an array of shape {value.shape}. "
-            f"To make one optimizer per value, map the constructor: jax.vmap({owner})(values)."
+            f"To make one per value, map the constructor over the values with jax.vmap."
         )
     if jnp.issubdtype(value.dtype, jnp.integer):
         return value.astype(float)

@@ -1,12 +1,13 @@
 """The pair itself: ``init`` and ``update`` as functions of a node, eager or traced."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 from jax.tree_util import Partial
 
 from jaxopt_slides._core.checks import (
+    require_arrays,
     require_float_leaves,
     require_no_complex,
     require_same_shapes,
@@ -31,9 +32,13 @@ def halves(tx: GradientTransformation) -> tuple[Node, Node] | None:
 
 def init(node: Node, /, params: PyTree) -> PyTree:
     """``tx.init``: not jitted when called eagerly, so that state keeps the parameters' sharding."""
-    if not node.any_dtype:
-        require_float_leaves(str(node.name), "params", params)
+    _requirement(node)(str(node.name), "params", params)
     return node.init(params)
+
+
+def _requirement(node: Node) -> Callable[[str, str, PyTree], None]:
+    """What the leaves must be: floating, or any arrays where the node leaves the others alone."""
+    return require_arrays if node.any_dtype else require_float_leaves
 
 
 def update(node: Node, /, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any):
@@ -62,11 +67,9 @@ def _samples(node: Node, *trees: PyTree) -> list[Any]:
 def _update(node: Node, updates: PyTree, state: PyTree, params: PyTree, extra: dict[str, Any]):
     """Checks, widens once, steps, narrows once."""
     owner = str(node.name)
-    if not node.any_dtype:
-        require_float_leaves(owner, "updates", updates)
+    _requirement(node)(owner, "updates", updates)
     if params is not None:
-        if not node.any_dtype:
-            require_float_leaves(owner, "params", params)
+        _requirement(node)(owner, "params", params)
         require_same_tree(owner, "updates", updates, "params", params)
         require_same_shapes(owner, "updates", updates, "params", params)
         require_no_complex(owner, "updates", updates, "params", params)

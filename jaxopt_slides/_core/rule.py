@@ -9,6 +9,7 @@ import jax
 from jax.core import Tracer
 
 from jaxopt_slides._core.numbers import NearOne, Range, number, resolve
+from jaxopt_slides._core.words import shown
 
 T = TypeVar("T", bound=type)
 ELSEWHERE = ()  # stands, without a leaf, for a hyperparameter that the other half of the pair owns
@@ -162,7 +163,7 @@ def require_options(owner: str, **options: Any) -> None:
     """Static choices are True or False, nothing else."""
     for name, value in options.items():
         if not isinstance(value, bool):
-            raise TypeError(f"{owner}: {name} must be True or False, got {value!r:.60}.")
+            raise TypeError(f"{owner}: {name} must be True or False, got {shown(value)}.")
 
 
 def require_below_one(owner: str, reason: str, decay: Any, name: str = "decay") -> None:

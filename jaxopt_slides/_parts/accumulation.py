@@ -19,6 +19,7 @@ from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.rule import Rule, hyperparameter, rule
 from jaxopt_slides._core.types import GradientTransformation, PyTree, Schedule
+from jaxopt_slides._core.words import as_integer, shown
 
 
 class MultiStepsState(NamedTuple):
@@ -49,6 +50,7 @@ class MultiSteps(Wrapper):
     rule: EveryK
     name = "multi_steps"
     state_type = MultiStepsState
+    trees = ("acc_grads",)
 
     def with_children(self, children: list[Node]) -> "MultiSteps":
         return dataclasses.replace(self, inner=children[0])
@@ -118,7 +120,7 @@ def multi_steps(inner: Any, every_k: int | Schedule) -> GradientTransformation:
     Args:
       inner: a transformation, ours or any optax-style pair. Schedules inside it count updates.
       every_k: :math:`k \ge 1`, an integer, which is static; or a schedule of the number of updates so
-        far, rounded.
+        far, rounded, where less than 1 counts as 1.
 
     Returns:
       A transformation whose state adds two counts and one float32-or-wider array ``[*shape]`` per
@@ -150,11 +152,11 @@ def multi_steps(inner: Any, every_k: int | Schedule) -> GradientTransformation:
 
 
 def _integer(every_k: Any) -> int:
-    if isinstance(every_k, bool) or not hasattr(every_k, "__index__"):
+    if (k := as_integer(every_k)) is None:
         raise TypeError(
             f"multi_steps: every_k must be an integer or a schedule (a callable of the number of "
-            f"updates), got {every_k!r:.60}."
+            f"updates), got {shown(every_k)}."
         )
-    if (k := int(every_k)) < 1:
-        raise ValueError(f"multi_steps: every_k must be at least 1, got {k}.")
+    if not 1 <= k <= jnp.iinfo(jnp.int32).max:
+        raise ValueError(f"multi_steps: every_k must be at least 1 and fit into int32, got {k}.")
     return k

@@ -6,6 +6,7 @@ from typing import Any
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
+from jaxopt_slides._parts.labels import Kind
 from jaxopt_slides._parts.masking import masked
 from jaxopt_slides._parts.scaling import ScaleState
 
@@ -59,4 +60,7 @@ def add_decayed_weights(
       >>> tx = add_decayed_weights(0.5, mask=lambda p: jax.tree.map(lambda w: w.ndim > 1, p))
     """
     tx = lift(AddDecayedWeights(weight_decay))
-    return tx if mask is None else masked(tx, mask)
+    if mask is None:
+        return tx
+    Kind("add_decayed_weights", "mask", (False, True)).static(mask)  # a wrong one is ours to name
+    return masked(tx, mask)

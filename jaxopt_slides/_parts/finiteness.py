@@ -13,6 +13,7 @@ from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides._core.words import as_integer, shown
 
 
 class ApplyIfFiniteState(NamedTuple):
@@ -98,12 +99,15 @@ def apply_if_finite(inner: Any, max_consecutive_errors: int) -> GradientTransfor
     Note:
       optax agrees, but for the +0.0.
     """
-    if isinstance(max_consecutive_errors, bool) or not hasattr(max_consecutive_errors, "__index__"):
+    if (most := as_integer(max_consecutive_errors)) is None:
         raise TypeError(
             f"apply_if_finite: max_consecutive_errors must be an integer, got "
-            f"{max_consecutive_errors!r:.60}."
+            f"{shown(max_consecutive_errors)}."
         )
-    if (most := int(max_consecutive_errors)) < 0:
-        raise ValueError(f"apply_if_finite: max_consecutive_errors must be at least 0, got {most}.")
+    if not 0 <= most <= jnp.iinfo(jnp.int32).max:
+        raise ValueError(
+            f"apply_if_finite: max_consecutive_errors must be at least 0 and fit into int32, got "
+            f"{most}."
+        )
     of_init, of_update = as_halves("apply_if_finite: inner", inner)
     return transformation(ApplyIfFinite(of_init, most), ApplyIfFinite(of_update, most))

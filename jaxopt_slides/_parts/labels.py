@@ -12,6 +12,7 @@ from jax.core import Tracer
 
 from jaxopt_slides._core.checks import children_of, where
 from jaxopt_slides._core.types import PyTree
+from jaxopt_slides._core.words import shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +67,19 @@ class Kind:
 
     def static(self, labels: Any) -> Tree | Function:
         """What the user gave, checked as far as that is possible without parameters."""
+        if isinstance(labels, type) or (hasattr(labels, "init") and hasattr(labels, "update")):
+            kind = "a class" if isinstance(labels, type) else "a transformation"
+            raise TypeError(
+                f"{self.owner}: the {self.what} is {kind}, {shown(labels)}; expected a tree of "
+                f"{self._expected}, or a function that makes it from the parameters."
+            )
         if callable(labels) and jax.tree_util.all_leaves([labels]):
             return Function(labels)
         leaves, structure = jax.tree_util.tree_flatten_with_path(labels)
         return Tree(tuple(self._label(path, x) for path, x in leaves), structure)
 
-    def of(self, labels: Tree | Function, params: PyTree) -> list[Any]:
-        """One label for every leaf of ``params``."""
+    def of(self, labels: Tree | Function, params: PyTree, called: str = "parameters") -> list[Any]:
+        """One label for every leaf of ``params``, which a message calls ``called``."""
         if isinstance(labels, Function):
             made = labels.function(params)
             if callable(made) and jax.tree_util.all_leaves([made]):
@@ -86,7 +93,9 @@ class Kind:
         try:
             parts = labels.structure.flatten_up_to(params)
         except ValueError:
-            raise ValueError(f"{self.owner}: {_mismatch(self.what, labels.tree, params)}") from None
+            raise ValueError(
+                f"{self.owner}: {_mismatch(self.what, labels.tree, params, called)}"
+            ) from None
         pairs = zip(labels.leaves, parts, strict=True)
         return [label for label, part in pairs for _ in jax.tree.leaves(part)]
 
@@ -108,7 +117,7 @@ class Kind:
         kinds = {type(k) for k in self.known}
         if type(label) in kinds and label in self.known:
             return label
-        raise ValueError(f"{place} is {label!r:.60}; {_known(self.known, label)}")
+        raise ValueError(f"{place} is {shown(label)}; {_known(self.known, label)}")
 
 
 def _known(known: tuple[Any, ...], label: Any) -> str:
@@ -119,27 +128,29 @@ def _known(known: tuple[Any, ...], label: Any) -> str:
     return f"expected one of {list(known)}.{hint}"
 
 
-def _mismatch(what: str, labels: PyTree, params: PyTree, path: tuple[Any, ...] = ()) -> str:
+def _mismatch(
+    what: str, labels: PyTree, params: PyTree, called: str, path: tuple[Any, ...] = ()
+) -> str:
     """Where ``labels`` first stops being a prefix of ``params``, in words."""
     (ours, kind), (theirs, expected) = children_of(labels), children_of(params)
     if kind is expected and ours.keys() == theirs.keys():
         for key, child in ours.items():
             if not _is_prefix(child, theirs[key]):
-                return _mismatch(what, child, theirs[key], path + key)
+                return _mismatch(what, child, theirs[key], called, path + key)
     place = f"at {jax.tree_util.keystr(path)}" if path else "outermost"
     rule = (
-        f"the {what} must be a tree like the parameters, or stop earlier, where one holds for all below"
+        f"the {what} must be a tree like the {called}, or stop earlier, where one holds for all below"
     )
     if kind is not expected:
         return (
-            f"{rule}; {place} there is {_article(kind)} where the parameters have {_article(expected)}."
+            f"{rule}; {place} there is {_article(kind)} where the {called} have {_article(expected)}."
         )
     lacking = sorted(
         {jax.tree_util.keystr(k) for k in theirs} - {jax.tree_util.keystr(k) for k in ours}
     )
     extra = sorted({jax.tree_util.keystr(k) for k in ours} - {jax.tree_util.keystr(k) for k in theirs})
     said = [f"lacks {', '.join(lacking)!s:.80}"] if lacking else []
-    said += [f"has {', '.join(extra)!s:.80}, which the parameters do not have"] if extra else []
+    said += [f"has {', '.join(extra)!s:.80}, which the {called} do not have"] if extra else []
     return f"{rule}; {place} it {' and '.join(said) or 'has other keys or static parts'}."
 
 

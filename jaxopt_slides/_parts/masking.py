@@ -76,7 +76,10 @@ class Partition(Node):
         leaves, treedef = jax.tree.flatten(updates)
         new: list[Any] = [_untouched(x) for x in leaves]
         states, in_python = {}, self.in_python
-        columns = zip(self.children(), self._chosen(like, updates), self.substates(state), strict=True)
+        if params is not None:
+            self._chosen(params, params)  # its leaves too must be floating wherever a member steps
+        chosen = self._chosen(like, updates, "updates" if params is None else "parameters")
+        columns = zip(self.children(), chosen, self.substates(state), strict=True)
         for (label, member), mine, s in columns:
             dtypes = [d for d, m in zip(context.dtypes, mine, strict=True) if m]
             inner = Context(None if params is None else only(params, mine), dtypes, context.extra)
@@ -87,10 +90,10 @@ class Partition(Node):
                 new[i] = x
         return treedef.unflatten(new), PartitionState(states)
 
-    def _chosen(self, params: PyTree, tree: PyTree) -> list[list[bool]]:
+    def _chosen(self, params: PyTree, tree: PyTree, called: str = "parameters") -> list[list[bool]]:
         """For every member, which leaves it has; a leaf that is not floating must be left alone."""
         leaves = jax.tree_util.tree_leaves_with_path(tree)
-        labels = self.kind.of(self.labels, params)
+        labels = self.kind.of(self.labels, params, called)
         for label, (path, x) in zip(labels, leaves, strict=True):
             member = self.members[self.kind.known.index(label)]
             if not is_floating(x) and not member.inert:
@@ -103,11 +106,12 @@ class Partition(Node):
     def require_state(self, state: PyTree) -> None:
         require_class(self.name, state, PartitionState)
         expected = sorted(map(str, self.kind.known))
-        if not isinstance(state.inner_states, dict) or sorted(state.inner_states) != expected:
+        states = state.inner_states
+        if not isinstance(states, dict) or sorted(states) != expected:
+            got = sorted(map(str, states)) if isinstance(states, dict) else type(states).__name__
             raise TypeError(
-                f"{self.name}: expected one state for each of {expected}, got "
-                f"{sorted(map(str, state.inner_states))!s:.200}. Was this state made by another "
-                f"optimizer?"
+                f"{self.name}: expected a dict of one state for each of {expected}, got {got!s:.200}. "
+                f"Was this state made by another optimizer?"
             )
 
     def substates(self, state: PyTree) -> list[PyTree]:
@@ -137,8 +141,9 @@ def _nested(path: tuple[Any, ...], x: Any) -> PyTree:
 
 
 def _partition(kind: Kind, transforms: list[Any], labels: Any) -> GradientTransformation:
+    what = "inner" if kind.owner == "masked" else "the transformation of {!r}"
     pairs = [
-        as_halves(f"{kind.owner}: the transformation of {k!r}", tx)
+        as_halves(f"{kind.owner}: {what.format(k)}", tx)
         for k, tx in zip(kind.known, transforms, strict=True)
     ]
     static = kind.static(labels)

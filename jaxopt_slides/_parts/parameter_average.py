@@ -7,8 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxopt_slides._core.apply import add_update
-from jaxopt_slides._core.checks import require_float_leaves, require_same_shapes, require_same_tree
-from jaxopt_slides._core.dtypes import cast, copy_of, dtypes_of, real, widen
+from jaxopt_slides._core.checks import (
+    require_float_leaves,
+    require_same_dtypes,
+    require_same_shapes,
+    require_same_tree,
+)
+from jaxopt_slides._core.dtypes import cast, copy_of, dtypes_of, real, wide, widen
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper
@@ -52,6 +57,7 @@ class AverageParams(Wrapper):
     rule: Averaging
     name = "average_params"
     state_type = AverageParamsState
+    trees = ("average",)
 
     def with_children(self, children: list[Node]) -> "AverageParams":
         return dataclasses.replace(self, inner=children[0])
@@ -70,6 +76,8 @@ class AverageParams(Wrapper):
             raise ValueError(f"{self.name} needs the parameters: call update(updates, state, params).")
         require_same_tree(self.name, "params", context.params, "state's average", state.average)
         require_same_shapes(self.name, "params", context.params, "state's average", state.average)
+        dtypes = [wide(d) for d in dtypes_of(context.params)]
+        require_same_dtypes(self.name, "state's average", state.average, "params", dtypes)
         step = step_of if self.in_python else type(self.inner).update
         u, inner_state = step(self.inner, updates, inner_state, context)
         given = u if self.keeps_wide else cast(u, context.dtypes)

@@ -5,10 +5,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxopt_slides._core.checks import dtype_of
 from jaxopt_slides._core.dtypes import real, widest
 from jaxopt_slides._core.lift import lift_whole
 from jaxopt_slides._core.rule import Rule, hyperparameter, rule
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
+from jaxopt_slides._core.words import as_integer, shown
+
+KINDS = (jnp.floating, jnp.integer)  # what a metric may be
 
 
 class ReduceOnPlateauState(NamedTuple):
@@ -40,11 +44,13 @@ class ReduceOnPlateau(Rule):
 
     def require_extras(self, extra) -> None:
         value = extra.get("value")
-        if value is None or jnp.shape(value):
-            came = "none" if value is None else f"an array of shape {jnp.shape(value)}"
+        dtype = None if isinstance(value, bool) else dtype_of(value)
+        real_number = dtype is not None and any(jnp.issubdtype(dtype, k) for k in KINDS)
+        if value is None or not real_number or jnp.shape(value):
+            came = f"an array of {dtype} of shape {jnp.shape(value)}" if hasattr(value, "shape") else ""
             raise TypeError(
-                f"reduce_on_plateau needs the metric, one number, but {came} came: call "
-                f"update(updates, state, params, value=loss)."
+                f"reduce_on_plateau needs the metric, one real number, but {came or shown(value)} "
+                f"came: call update(updates, state, params, value=loss)."
             )
 
     def start(self, params):
@@ -119,8 +125,11 @@ def reduce_on_plateau(
       0 takes a slightly *worse* metric for a better one.
     """
     for name, value, least in (("patience", patience, 1), ("cooldown", cooldown, 0)):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"reduce_on_plateau: {name} must be an integer, got {value!r:.60}.")
-        if value < least:
-            raise ValueError(f"reduce_on_plateau: {name} must be at least {least}, got {value}.")
-    return lift_whole(ReduceOnPlateau(factor, rtol, atol, min_scale, patience, cooldown))
+        if (steps := as_integer(value)) is None:
+            raise TypeError(f"reduce_on_plateau: {name} must be an integer, got {shown(value)}.")
+        if not least <= steps <= jnp.iinfo(jnp.int32).max:
+            raise ValueError(
+                f"reduce_on_plateau: {name} must be at least {least} and fit into int32, got {steps}."
+            )
+    steps = int(patience), int(cooldown)
+    return lift_whole(ReduceOnPlateau(factor, rtol, atol, min_scale, *steps))

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxopt_slides._core.checks import require_float_leaves, require_same_shapes, require_same_tree
-from jaxopt_slides._core.dtypes import copy_of, dtypes_of, wide, widen
+from jaxopt_slides._core.dtypes import copy_of, dtypes_of, real_floating, wide, widen
 from jaxopt_slides._core.foreign import Foreign, as_halves
 from jaxopt_slides._core.lift import Lifted
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides._core.words import as_integer, shown
 
 MASTER, STOCHASTIC = "master_weights", "stochastic_rounding"
 
@@ -35,6 +36,7 @@ class MixedPrecision(Wrapper):
     seed: int | None = dataclasses.field(metadata={"static": True})
     name = "mixed_precision"
     state_type = MixedPrecisionState
+    trees = ("master", "key")
 
     @property
     def keeps_wide(self) -> bool:
@@ -56,13 +58,15 @@ class MixedPrecision(Wrapper):
         (inner_state,) = self.substates(state)
         if context.params is None:
             raise ValueError(f"{self.name} needs the parameters: call update(updates, state, params).")
+        self._require_mode(state)
         narrow, treedef = jax.tree.flatten(context.params)
         weights = self._weights(context.params, state)
         wide_params = treedef.unflatten(weights)
         inside = Context(wide_params, dtypes_of(wide_params), context.extra)
         step = step_of if self.in_python else type(self.inner).update
         u, inner_state = step(self.inner, updates, inner_state, inside)
-        new = [w + x for w, x in zip(weights, jax.tree.leaves(u), strict=True)]
+        with jax.numpy_dtype_promotion("standard"):  # complex weights may get real updates
+            new = [w + x for w, x in zip(weights, jax.tree.leaves(u), strict=True)]
         rounded, key = self._rounded(new, narrow, state.key)
         # From the narrow weight to the rounded one: the sum in apply_updates is that one.
         difference = [
@@ -75,11 +79,25 @@ class MixedPrecision(Wrapper):
             master = treedef.unflatten(n if is_narrow(w) else None for n, w in pairs)
         return treedef.unflatten(difference), MixedPrecisionState(master, key, inner_state)
 
+    def _require_mode(self, state: PyTree) -> None:
+        """The state must be that of this mode."""
+        field = "key" if self.mode == STOCHASTIC else "master"
+        other = "master" if self.mode == STOCHASTIC else "key"
+        if getattr(state, other) is not None:
+            raise TypeError(
+                f"{self.name}: {self.mode!r} keeps a {field}, but the state has a {other}. Was it made "
+                f"in another mode?"
+            )
+
     def _weights(self, params: PyTree, state: PyTree) -> list[jax.Array]:
         """The weights in float32 or wider: the masters where there are any."""
         leaves, treedef = jax.tree.flatten(params)
         if self.mode == STOCHASTIC:
             return [widen(w) for w in leaves]
+        filled = [
+            jax.tree.map(lambda _: 0, t, is_leaf=lambda x: x is None) for t in (params, state.master)
+        ]
+        require_same_tree(self.name, "params", filled[0], "state's master", filled[1])
         of_narrow = treedef.unflatten(w if is_narrow(w) else None for w in leaves)
         require_same_tree(self.name, "narrow params", of_narrow, "state's master", state.master)
         require_same_shapes(self.name, "params", of_narrow, "state's master", state.master)
@@ -139,8 +157,8 @@ def mixed_precision(
     Args:
       inner: a transformation, ours or any optax-style pair; it sees float32 weights.
       mode: ``"master_weights"`` or ``"stochastic_rounding"``.
-      seed: an integer, needed with stochastic rounding: the state's ``key`` starts from it, and can
-        be replaced there.
+      seed: an integer in [0, 2**32), needed with stochastic rounding: the state's ``key``
+        starts from it, and can be replaced there.
 
     Returns:
       A transformation whose ``update`` needs ``params``. Its updates are float32 for narrow
@@ -173,14 +191,21 @@ def mixed_precision(
       Micikevicius et al., *Mixed precision training*, 2018; Gupta et al., *Deep learning with limited
       numerical precision*, 2015 (stochastic rounding).
     """
-    if mode not in (MASTER, STOCHASTIC):
+    if not isinstance(mode, str) or mode not in (MASTER, STOCHASTIC):
         raise ValueError(
-            f"mixed_precision: mode must be {MASTER!r} or {STOCHASTIC!r}, got {mode!r:.60}."
+            f"mixed_precision: mode must be {MASTER!r} or {STOCHASTIC!r}, got {shown(mode)}."
         )
-    if mode == STOCHASTIC and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise ValueError(f"mixed_precision: {STOCHASTIC!r} needs a seed, an integer, got {seed!r:.60}.")
     if mode == MASTER and seed is not None:
-        raise ValueError(f"mixed_precision: {MASTER!r} draws no random numbers, got seed={seed!r:.60}.")
+        raise ValueError(
+            f"mixed_precision: {MASTER!r} draws no random numbers, got seed={shown(seed)}."
+        )
+    if mode == STOCHASTIC:
+        given, seed = seed, as_integer(seed)
+        if seed is None or not 0 <= seed < 2**32:
+            raise ValueError(
+                f"mixed_precision: {STOCHASTIC!r} needs a seed, an integer in [0, 2**32), got "
+                f"{shown(given)}."
+            )
     of_init, of_update = as_halves("mixed_precision: inner", inner)
     return transformation(MixedPrecision(of_init, mode, seed), MixedPrecision(of_update, mode, seed))
 
@@ -212,12 +237,7 @@ def accumulator_dtype(tx: GradientTransformation, dtype: Any) -> GradientTransfo
     Note:
       In optax it is an argument of some rules, ``sgd`` and ``trace`` among them.
     """
-    try:
-        narrow = jnp.dtype(dtype)
-    except TypeError:
-        narrow = jnp.dtype(bool)
-    if not jnp.issubdtype(narrow, jnp.floating):
-        raise TypeError(f"accumulator_dtype: dtype must be a real floating dtype, got {dtype!r:.60}.")
+    narrow = real_floating("accumulator_dtype", dtype)
     of_init, of_update = as_halves("accumulator_dtype: tx", tx)
     return transformation(_narrowed(of_init, narrow), _narrowed(of_update, narrow))
 

@@ -69,7 +69,8 @@ def frozen(node: Node) -> Static:
         )
     if stacked := [jnp.shape(x) for x in leaves if jnp.shape(x)]:
         raise ValueError(
-            f"as_static: a hyperparameter has shape {stacked[0]}; this is a stack of them."
+            f"as_static: a hyperparameter has shape {stacked[0]}, so this is a stack of optimizers, "
+            f"which only jax.vmap can use."
         )
     return Static(tuple(float(x) for x in leaves), structure)
 

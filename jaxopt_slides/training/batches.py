@@ -1,12 +1,23 @@
 """The loop's first line: ``data_batch = dataset.sample_data_batch()``."""
 
 import dataclasses
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxopt_slides._core.checks import (
+    dtype_of,
+    require_arrays,
+    require_same_shapes,
+    require_same_tree,
+)
+from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.types import PyTree
+from jaxopt_slides._core.words import as_integer, shown
 
 
 @jax.tree_util.register_dataclass
@@ -73,7 +84,7 @@ def sample_batches(key: jax.Array, data: PyTree, batch_size: int, *, replace: bo
 
     Raises:
       ValueError: no arrays, unequal numbers of examples, or a batch larger than the data set.
-      TypeError: a ``batch_size`` that is not an integer.
+      TypeError: a ``batch_size`` that is not an integer, or a ``key`` that is no random key.
 
     Example:
       >>> import itertools
@@ -85,6 +96,9 @@ def sample_batches(key: jax.Array, data: PyTree, batch_size: int, *, replace: bo
     References:
       Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".
     """
+    _require_key(key)
+    require_options("sample_batches", replace=replace)
+    require_arrays("sample_batches", "data", data)
     sizes = {jnp.shape(x)[:1] for x in jax.tree.leaves(data)}
     if len(sizes) != 1 or sizes == {()}:
         raise ValueError(
@@ -92,11 +106,53 @@ def sample_batches(key: jax.Array, data: PyTree, batch_size: int, *, replace: bo
             f"got leading axes {sorted(sizes)}."
         )
     ((examples,),) = sizes
-    if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__"):
-        raise TypeError(f"sample_batches: batch_size must be an integer, got {batch_size!r:.60}.")
-    if not 1 <= batch_size <= examples:
+    if not examples:
+        raise ValueError("sample_batches: the data set has no examples.")
+    if (size := as_integer(batch_size)) is None:
+        raise TypeError(f"sample_batches: batch_size must be an integer, got {shown(batch_size)}.")
+    if not 1 <= size <= examples:
         raise ValueError(
             f"sample_batches: batch_size must be in [1, {examples}], the number of examples, got "
-            f"{batch_size}."
+            f"{size}."
         )
-    return Batches(key, jax.tree.map(jnp.asarray, data), int(batch_size), replace)
+    return Batches(key, jax.tree.map(jnp.asarray, data), size, replace)
+
+
+def _require_key(key: Any) -> None:
+    """One random key, typed or of the older kind, an array ``[2]`` of uint32."""
+    dtype, shape = dtype_of(key), getattr(key, "shape", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if not (typed and shape == ()) and not (dtype == jnp.uint32 and shape and len(shape) == 1):
+        came = shown(key) if shape is None else f"an array of {dtype} of shape {shape}"
+        raise TypeError(
+            f"sample_batches: key must be one random key, as jax.random.key(seed) makes it, got {came}."
+        )
+
+
+def source(batches: Any, steps: int) -> tuple[Batches | None, Callable[[int, int], Any]]:
+    """The data that the scan gathers from, and what it scans over for ``count`` steps."""
+    if batches is None:
+        return None, lambda _start, _count: None
+    if isinstance(batches, Batches):
+        return batches, batches.indices
+    if isinstance(batches, Iterator):
+        return None, lambda _start, count: _stack(batches, count)
+    require_arrays("fit", "batches", batches)
+    leading = {jnp.shape(x)[:1] for x in jax.tree.leaves(batches)}
+    if not leading or any(not axis or axis[0] < steps for axis in leading):
+        raise ValueError(
+            f"fit: batches must be None, an iterator, sample_batches(...), or arrays with one batch "
+            f"a step in front, at least {steps}; got leading axes {sorted(leading)}."
+        )
+    return None, lambda start, count: jax.tree.map(lambda x: x[start : start + count], batches)
+
+
+def _stack(batches: Iterator[PyTree], count: int) -> PyTree:
+    taken = list(itertools.islice(batches, count))
+    if len(taken) < count:
+        raise ValueError(f"fit: the iterator ended {count - len(taken)} batches before the last step.")
+    for i, batch in enumerate(taken):
+        require_arrays("fit", f"batch {i}", batch)
+        require_same_tree("fit", f"batch {i}", batch, "batch 0", taken[0])
+        require_same_shapes("fit", f"batch {i}", batch, "batch 0", taken[0])
+    return jax.tree.map(lambda *xs: np.stack(xs), *taken)

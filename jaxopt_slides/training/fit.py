@@ -1,7 +1,5 @@
 """The loop itself: ``while True``, many steps per dispatch."""
 
-import functools
-import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_slides._core.formulas import square
-from jaxopt_slides._core.hyperparams import hyperparams
 from jaxopt_slides._core.node import is_traced
+from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.types import GradientTransformation, PyTree
-from jaxopt_slides.training.batches import Batches
+from jaxopt_slides._core.words import as_integer, shown
+from jaxopt_slides.training.batches import source
+from jaxopt_slides.training.recording import recorders
 from jaxopt_slides.training.step import Program, Taken, as_ours, assertive, copied, take_step
 
 
@@ -51,36 +50,6 @@ class Report(NamedTuple):
     history: dict[str, PyTree]
 
 
-def _norm(tree: PyTree) -> jax.Array:
-    return jnp.sqrt(sum((jnp.sum(square(x)) for x in jax.tree.leaves(tree)), jnp.zeros(())))
-
-
-RECORDERS: dict[str, Callable[[Taken], Any]] = {
-    "loss": lambda taken: taken.loss,
-    "aux": lambda taken: taken.aux,
-    "params": lambda taken: taken.params,
-    "gradient_norm": lambda taken: _norm(taken.gradient),
-    "update_norm": lambda taken: _norm(taken.updates),
-}
-
-
-def _hyperparameter(name: str, taken: Taken) -> jax.Array:
-    return jnp.asarray(hyperparams(taken.tx, taken.state)[name], float)
-
-
-def _recorders(record: Any, tx: GradientTransformation, state: PyTree) -> tuple[tuple[str, Any], ...]:
-    """The names and functions to record, hashable; the loss is always among them."""
-    if isinstance(record, Mapping):
-        wanted = dict(record)
-    else:
-        names = [record] if isinstance(record, str) else list(record)
-        known = {n: functools.partial(_hyperparameter, n) for n in hyperparams(tx, state)} | RECORDERS
-        if unknown := [n for n in names if n not in known]:
-            raise ValueError(f"fit: cannot record {unknown[0]!r}; known are {sorted(known)}.")
-        wanted = {n: known[n] for n in names}
-    return tuple({**wanted, "loss": RECORDERS["loss"]}.items())
-
-
 def _scan(program, length, tx, carry, source):
     """``length`` steps; the source is (None, batches) or (data, indices into it)."""
     data, xs = source
@@ -104,30 +73,6 @@ def _dispatch(program, length, tx, carry, source):
     if program.checked:
         return _checked_scan((program, length), tx, carry, source)
     return _jitted_scan(program, length, tx, carry, source)
-
-
-def _source(batches: Any, steps: int) -> tuple[Batches | None, Callable[[int, int], Any]]:
-    """The data that the scan gathers from, and what it scans over for ``count`` steps."""
-    if batches is None:
-        return None, lambda _start, _count: None
-    if isinstance(batches, Batches):
-        return batches, batches.indices
-    if isinstance(batches, Iterator):
-        return None, lambda _start, count: _stack(batches, count)
-    leading = {jnp.shape(x)[:1] for x in jax.tree.leaves(batches)}
-    if not leading or any(not axis or axis[0] < steps for axis in leading):
-        raise ValueError(
-            f"fit: batches must be None, an iterator, sample_batches(...), or arrays with one batch "
-            f"a step in front, at least {steps}; got leading axes {sorted(leading)}."
-        )
-    return None, lambda start, count: jax.tree.map(lambda x: x[start : start + count], batches)
-
-
-def _stack(batches: Iterator[PyTree], count: int) -> PyTree:
-    taken = list(itertools.islice(batches, count))
-    if len(taken) < count:
-        raise ValueError(f"fit: the iterator ended {count - len(taken)} batches before the last step.")
-    return jax.tree.map(lambda *xs: np.stack(xs), *taken)
 
 
 def _printer(steps: int) -> Callable[[Report], Any]:
@@ -204,6 +149,7 @@ def fit(
 
     Raises:
       ValueError: bad ``steps`` or ``every``, too few batches, or an unknown name to record.
+      TypeError: an argument of another kind, or a loss that is not one real number.
       FloatingPointError: with ``check_finite``, a loss that is not finite, naming the step.
       AssertionError: with ``checked``, a value that is wrong, naming leaf and step.
 
@@ -215,13 +161,13 @@ def fit(
     References:
       Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".
     """
-    for name, value, least in (("steps", steps, 0), ("every", every, 1)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"fit: {name} must be an integer, at least {least}, got {value!r:.60}.")
-    tx, (data, xs) = as_ours(tx), _source(batches, steps)
+    steps, every = _at_least("steps", steps, 0), _at_least("every", every, 1)
+    program = Program(loss, has_aux, checked=checked, owner="fit").prepared()
+    _require_watchers(progress, stop, check_finite)
+    tx, (data, xs) = as_ours("fit", tx), source(batches, steps)
     traced = is_traced(tx, params, state, None if isinstance(batches, Iterator) else batches)
     state = tx.init(params) if state is None else state
-    program = Program(loss, has_aux, _recorders(record, tx, state), checked)
+    program = program._replace(recorders=recorders(record, tx, state, has_aux))
     if not traced:
         watch = Watch(_printer(steps) if progress is True else progress or None, stop, check_finite)
         return _loop(
@@ -234,6 +180,21 @@ def fit(
     if progress or stop or check_finite:
         raise ValueError("fit: progress, stop and check_finite need concrete values, not jit or vmap.")
     return _scan(program, steps, tx, (params, state), (data, xs(0, steps)))
+
+
+def _at_least(name: str, value: Any, least: int) -> int:
+    number = as_integer(value)
+    if number is None or number < least:
+        raise ValueError(f"fit: {name} must be an integer, at least {least}, got {shown(value)}.")
+    return number
+
+
+def _require_watchers(progress: Any, stop: Any, check_finite: Any) -> None:
+    require_options("fit", check_finite=check_finite)
+    if not isinstance(progress, bool) and not callable(progress):
+        raise TypeError(f"fit: progress must be True, False or a function, got {shown(progress)}.")
+    if stop is not None and not callable(stop):
+        raise TypeError(f"fit: stop must be a function of the report, got {shown(stop)}.")
 
 
 class Watch(NamedTuple):

@@ -13,9 +13,13 @@ import jax.numpy as jnp
 from jaxopt_slides._core.apply import apply_updates
 from jaxopt_slides._core.assertions import enabled
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.checks import dtype_of, require_arrays, require_float_leaves
+from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.pair import halves
+from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides._core.words import shown
 from jaxopt_slides._parts.checked import CheckedState, step_count
 from jaxopt_slides._parts.checked import checked as asserting
 
@@ -49,6 +53,31 @@ class Program(NamedTuple):
     has_aux: bool
     recorders: tuple[tuple[str, Callable[[Taken], Any]], ...] = ()
     checked: bool = False
+    owner: str = "make_step"  # for messages
+
+    def prepared(self) -> "Program":
+        """This program, its parts checked as far as that is possible without calling them."""
+        if not callable(self.loss):
+            raise TypeError(
+                f"{self.owner}: loss must be a function of the parameters, got {shown(self.loss)}."
+            )
+        require_options(self.owner, has_aux=self.has_aux, checked=self.checked)
+        return self
+
+    def value(self, params: PyTree, *batch: PyTree) -> Any:
+        """What the loss returns, which must be one real number, and something else with has_aux."""
+        returned = self.loss(params, *batch)
+        pair = isinstance(returned, tuple | list) and len(returned) == 2
+        value = returned[0] if self.has_aux and pair else returned
+        dtype = dtype_of(value)
+        is_real = dtype is not None and jnp.issubdtype(dtype, jnp.floating) and not jnp.shape(value)
+        if is_real and (pair or not self.has_aux):
+            return returned
+        came = shown(value) if dtype is None else f"an array of {dtype} of shape {jnp.shape(value)}"
+        came = f"a {type(value).__name__}" if isinstance(value, tuple | list | dict) else came
+        wanted = "a pair of one real number and anything" if self.has_aux else "one real number"
+        hint = " A loss that returns more takes has_aux=True." if pair and not self.has_aux else ""
+        raise TypeError(f"{self.owner}: the loss must return {wanted}, got {came}.{hint}")
 
 
 def take_step(
@@ -59,7 +88,8 @@ def take_step(
     batch: tuple[PyTree, ...],
 ) -> tuple[PyTree, PyTree, Taken]:
     """The slide's four lines: batch, forward, backward, ``x += update``."""
-    value, gradient = jax.value_and_grad(program.loss, has_aux=program.has_aux)(params, *batch)
+    require_float_leaves(program.owner, "params", params)
+    value, gradient = jax.value_and_grad(program.value, has_aux=program.has_aux)(params, *batch)
     value, aux = value if program.has_aux else (value, None)
     extra = {"value": value, "grad": gradient, "value_fn": lambda w: _value(program, w, batch)}
     if program.checked:
@@ -114,10 +144,11 @@ def copied(tree: PyTree) -> PyTree:
     return jax.tree.map(functools.partial(jnp.array, copy=True), tree)
 
 
-def as_ours(tx: Any) -> GradientTransformation:
+def as_ours(owner: str, tx: Any) -> GradientTransformation:
     """Any transformation as a pytree that jit takes: another library's is wrapped in a chain."""
     if isinstance(tx, GradientTransformation) and halves(tx) is not None:
         return tx
+    as_halves(f"{owner}: tx", tx)  # names what is no transformation
     return chain(tx)
 
 
@@ -129,6 +160,14 @@ class _Step:
         self._returned: list[weakref.ref] = []
 
     def __call__(self, params: PyTree, state: PyTree, *batch: PyTree):
+        try:
+            return self._take(params, state, batch)
+        except TypeError:
+            for name, tree in (("params", params), ("state", state), ("batch", batch)):
+                require_arrays("make_step", name, tree)  # says it better, where jit refused one
+            raise
+
+    def _take(self, params: PyTree, state: PyTree, batch: tuple[PyTree, ...]):
         if is_traced(self._tx, params, state, batch):
             return _step(self._program, self._tx, params, state, batch)
         if self._program.checked:
@@ -175,7 +214,8 @@ def make_step(
       ``has_aux``. Inside a caller's jit or scan it is traced inline, without donation.
 
     Raises:
-      TypeError: ``tx`` is not a transformation.
+      TypeError: ``tx`` is not a transformation, or ``loss`` no function; or, from the step, a loss that
+        is not one real number.
       AssertionError: from the step, if ``checked`` and a value is wrong.
 
     Example:
@@ -191,4 +231,6 @@ def make_step(
     References:
       Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".
     """
-    return _Step(Program(loss, has_aux, checked=checked), as_ours(tx), donate)
+    require_options("make_step", donate=donate)
+    program = Program(loss, has_aux, checked=checked).prepared()
+    return _Step(program, as_ours("make_step", tx), donate)

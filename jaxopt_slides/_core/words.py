@@ -1,0 +1,27 @@
+"""Values in messages: one short line, without addresses."""
+
+import operator
+import re
+from typing import Any
+
+import numpy as np
+from jax.core import Tracer
+
+
+def shown(value: Any, width: int = 60) -> str:
+    """The value as a message shows it."""
+    if isinstance(value, Tracer):
+        return "a traced value"
+    text = getattr(value, "__qualname__", None) or repr(value)
+    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(re.sub(r"\S*<locals>\.", "", text).split()))
+    return text if len(text) <= width else f"{text[:width]}..."
+
+
+def as_integer(value: Any) -> int | None:
+    """The value as a Python integer; None where it is none, or a bool, or traced."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxopt_slides._core.formulas import square
 from jaxopt_slides._core.lift import lift, lift_whole
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
@@ -64,34 +63,48 @@ class ClipByGlobalNorm(Rule):
         return ClipState(0)
 
     def step(self, updates, s):
-        dtype = jnp.result_type(self.max_norm)
-        largest, relative = scaled_norm(jax.tree.leaves(updates), dtype)
-        inside = relative <= self.max_norm / largest
-        factor = self.max_norm / relative
+        scale, finite = power_of_two(jax.tree.leaves(updates), jnp.result_type(self.max_norm))
+        scaled = jax.tree.map(lambda g: _scaled(g, scale), updates)
+        norm = _norm(jax.tree.leaves(scaled), scale.dtype)
+        inside = norm <= self.max_norm * scale
+        factor = self.max_norm / jnp.where(norm == 0, 1, norm)
 
-        def clipped(g):
-            # (g / largest) * (max_norm / relative): no factor here can overflow where u does not.
-            scaled = (g / largest) * factor
-            u = jnp.where(inside, g, scaled.astype(g.dtype))
-            return jnp.where(jnp.isfinite(largest), u, jnp.nan)
+        def clipped(g, x):
+            u = jnp.where(inside, g, (x * factor).astype(g.dtype))  # x <= norm: no overflow
+            return jnp.where(finite, u, jnp.nan)
 
-        return jax.tree.map(clipped, updates), s
+        return jax.tree.map(clipped, updates, scaled), s
 
 
-def scaled_norm(leaves: list[jax.Array], dtype: Any) -> tuple[jax.Array, jax.Array]:
-    r"""The global norm as a product of the largest magnitude and a number in :math:`[1, \sqrt n]`.
+def power_of_two(leaves: list[jax.Array], dtype: Any) -> tuple[jax.Array, jax.Array]:
+    """The power of two that brings the largest element to [1, 4), and whether all are finite.
 
-    Squares of ratios to the largest element neither overflow nor underflow. The norm does not depend
-    on that element by itself, so its derivative may be left out, and where all elements are 0 both
-    numbers are 1, with derivative 0. A NaN or an infinity anywhere makes ``largest`` not finite.
+    At that scale no square overflows, and those that underflow do not count. It is no division by
+    the largest element, since XLA divides by a scalar as it multiplies by its reciprocal, which
+    beyond 1e38 is 0. It is locally constant, so its derivative is left out.
     """
-    magnitudes = [jnp.abs(g).astype(dtype) for g in leaves]
     largest = jnp.zeros((), dtype)
-    for m in magnitudes:
-        largest = jnp.maximum(largest, jnp.max(m, initial=0))
-    largest = jax.lax.stop_gradient(jnp.where(largest == 0, 1, largest))
-    total = sum((jnp.sum(square(g / largest)).astype(dtype) for g in leaves), jnp.zeros((), dtype))
-    return largest, jnp.sqrt(jnp.where(total == 0, 1, total))
+    for x in _real_parts(leaves):
+        largest = jnp.maximum(largest, jnp.max(jnp.abs(x), initial=0).astype(dtype))
+    largest, least = jax.lax.stop_gradient(largest), int(jnp.finfo(dtype).minexp)
+    exponent = jnp.clip(jnp.frexp(largest)[1] - 1, least, -least)
+    return jnp.ldexp(jnp.ones((), dtype), -exponent), jnp.isfinite(largest)
+
+
+def _scaled(g: jax.Array, scale: jax.Array) -> jax.Array:
+    """``g * scale``, clipped to where it is anyway: lest XLA moves ``scale`` out of the square."""
+    parts = [jnp.clip(x * scale, -4, 4) for x in _real_parts([g])]
+    return jax.lax.complex(*parts) if len(parts) == 2 else parts[0]
+
+
+def _norm(leaves: list[jax.Array], dtype: Any) -> jax.Array:
+    """The global norm of scaled leaves; that of zeros is 0 and has the derivative 0."""
+    total = sum((jnp.sum(jnp.square(x)) for x in _real_parts(leaves)), jnp.zeros((), dtype))
+    return jnp.where(total == 0, 0, jnp.sqrt(jnp.where(total == 0, 1, total)))
+
+
+def _real_parts(leaves: list[jax.Array]) -> list[jax.Array]:
+    return [x for g in leaves for x in ((g.real, g.imag) if jnp.iscomplexobj(g) else (g,))]
 
 
 @rule
@@ -146,10 +159,10 @@ def clip_by_global_norm(max_norm: Hyperparameter) -> GradientTransformation:
 
     .. math::
         u = g \, \min\bigl(1,\, m / \lVert g \rVert\bigr), \qquad
-        \lVert g \rVert = a \sqrt{\textstyle\sum |g / a|^2}, \quad a = \max |g|.
+        \lVert g \rVert = \frac{1}{a} \sqrt{\textstyle\sum |a g|^2}, \quad 1 \le a \max |g| < 4.
 
-    Written with ratios to the largest element, the norm neither overflows (a float16 gradient of
-    300, a float32 one of 1e30) nor underflows (1e-30). Zero gradients give zero, with derivative 1.
+    With that power of two :math:`a` the norm neither overflows (a float16 gradient of 300, a float32
+    one of 1e30) nor underflows (1e-30). Zero gradients give zero, with derivative 1.
 
     Args:
       max_norm: :math:`m \ge 0`, scalar or schedule.

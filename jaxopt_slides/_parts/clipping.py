@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxopt_slides._core.formulas import square
 from jaxopt_slides._core.lift import lift, lift_whole
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
@@ -64,35 +63,51 @@ class ClipByGlobalNorm(Rule):
         return ClipState(0)
 
     def step(self, updates, s):
-        unit, norm = scaled_norm(jax.tree.leaves(updates), jnp.result_type(self.max_norm))
+        unit = unit_of(jax.tree.leaves(updates), jnp.result_type(self.max_norm))
+        scaled = jax.tree.map(lambda g: _scaled(g, unit), updates)
+        norm = _norm(jax.tree.leaves(scaled), unit.dtype)
         inside, factor = norm <= self.max_norm * unit, self.max_norm / norm
 
-        def clipped(g):
-            # (g unit) (max_norm / norm): neither factor can overflow where u does not.
-            u = jnp.where(inside, g, ((g * unit) * factor).astype(g.dtype))
-            return jnp.where(jnp.isfinite(norm), u, jnp.nan)
+        def clipped(g, x):
+            u = jnp.where(inside, g, (x * factor).astype(g.dtype))  # |x| <= norm: no overflow
+            return jnp.where(jnp.isnan(norm), jnp.nan, u)
 
-        return jax.tree.map(clipped, updates), s
+        return jax.tree.map(clipped, updates, scaled), s
 
 
-def scaled_norm(leaves: list[jax.Array], dtype: Any) -> tuple[jax.Array, jax.Array]:
-    r"""A power of two, about the inverse of the largest magnitude, and that times the global norm.
+def unit_of(leaves: list[jax.Array], dtype: Any) -> jax.Array:
+    """A power of two that brings the largest element to about 1; NaN if one is not finite.
 
-    Squares of elements near 1 neither overflow nor underflow. The ratio of the two does not depend on
-    the unit, whose derivative may therefore be left out. Where all elements are 0 the second number
-    is 1, with derivative 0; where one is not finite, it is not either.
+    At that scale no square overflows, and those that underflow do not count. It is no division by
+    the largest element, since XLA divides by a scalar as it multiplies by its reciprocal, which
+    beyond 1e38 is 0. The norm does not depend on it, so its derivative may be left out.
 
-    Both numbers end in an operation that XLA does not repeat in every consumer (a power, a root):
-    with a plain maximum, compile time grew with the square of the number of leaves.
+    Its last operation is a power because XLA repeats cheap ones in all consumers: with a maximum over
+    the leaves at the end, compile time grew with the square of their number.
     """
     largest = jnp.zeros((), dtype)
-    for g in leaves:
-        largest = jnp.maximum(largest, jnp.max(jnp.abs(g), initial=0).astype(dtype))
+    for x in _real_parts(leaves):
+        largest = jnp.maximum(largest, jnp.max(jnp.abs(x), initial=0).astype(dtype))
     most = -2 - jnp.finfo(dtype).minexp  # at 2**-most nothing is flushed to 0 yet
-    unit = jnp.exp2(-jnp.clip(jnp.floor(jnp.log2(largest)), -most, most))
-    unit = jax.lax.stop_gradient(unit)
-    total = sum((jnp.sum(square(g * unit)).astype(dtype) for g in leaves), jnp.zeros((), dtype))
-    return unit, jnp.sqrt(jnp.where(total == 0, 1, total))
+    exponent = -jnp.clip(jnp.floor(jnp.log2(largest)), -most, most)
+    return jax.lax.stop_gradient(jnp.exp2(jnp.where(jnp.isfinite(largest), exponent, jnp.nan)))
+
+
+def _scaled(g: jax.Array, unit: jax.Array) -> jax.Array:
+    """``g * unit``, clipped to where it is anyway: lest XLA moves ``unit`` out of the square."""
+    parts = [jnp.clip(x * unit, -16, 16) for x in _real_parts([g])]
+    return jax.lax.complex(*parts) if len(parts) == 2 else parts[0]
+
+
+def _norm(leaves: list[jax.Array], dtype: Any) -> jax.Array:
+    """The global norm of scaled leaves; of zeros it is 1, with derivative 0."""
+    parts = (jnp.sum(jnp.square(x)).astype(dtype) for x in _real_parts(leaves))
+    total = sum(parts, jnp.zeros((), dtype))
+    return jnp.sqrt(jnp.where(total == 0, 1, total))
+
+
+def _real_parts(leaves: list[jax.Array]) -> list[jax.Array]:
+    return [x for g in leaves for x in ((g.real, g.imag) if jnp.iscomplexobj(g) else (g,))]
 
 
 @rule
@@ -147,9 +162,9 @@ def clip_by_global_norm(max_norm: Hyperparameter) -> GradientTransformation:
 
     .. math::
         u = g \, \min\bigl(1,\, m / \lVert g \rVert\bigr), \qquad
-        \lVert g \rVert = a \sqrt{\textstyle\sum |g / a|^2}, \quad a \approx \max |g|.
+        \lVert g \rVert = \frac{1}{a} \sqrt{\textstyle\sum |a g|^2}, \quad a \max |g| \approx 1.
 
-    Written with ratios to about the largest element, the norm neither overflows (a float16 gradient of
+    With that power of two :math:`a` the norm neither overflows (a float16 gradient of
     300, a float32 one of 1e30) nor underflows (1e-30). Zero gradients give zero, with derivative 1.
 
     Args:

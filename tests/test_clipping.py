@@ -362,7 +362,9 @@ def decayed(tx, params=W, updates=G):
 
 
 @pytest.mark.parametrize(
-    "weight_decay", [0.25, jnp.float32(0.25), np.float64(0.25), lambda count: 0.25], ids=repr
+    "weight_decay",
+    [0.25, jnp.float32(0.25), np.float64(0.25), lambda count: 0.25],
+    ids=["number", "array", "numpy", "schedule"],
 )
 def test_weight_decay_is_added(weight_decay):
     updates = decayed(jos.add_decayed_weights(weight_decay))
@@ -418,6 +420,6 @@ def test_weight_decay_says_what_it_needs():
     with pytest.raises(ValueError, match=r"add_decayed_weights: weight_decay must be finite and at "):
         jos.add_decayed_weights(-0.5)
     with pytest.raises(
-        ValueError, match=r"masked: leaf \['bias'\] of the mask is 1.5; expected one of "
+        ValueError, match=r"add_decayed_weights: leaf \['bias'\] of the mask is 1.5; expected one of "
     ):
         jos.add_decayed_weights(0.5, mask={"kernel": True, "bias": 1.5})

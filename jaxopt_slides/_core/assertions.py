@@ -8,6 +8,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from jaxopt_slides._core.dtypes import is_finite
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.types import PyTree
 
@@ -96,7 +97,7 @@ def require(
 
 def finite_flags(leaves: list[Any]) -> Flags:
     """Whether every element of each leaf is finite."""
-    ok = [jnp.isfinite(x).all() for x in leaves]
+    ok = [is_finite(x) for x in leaves]
     return stacked(ok, [0.0] * len(ok))
 
 

@@ -47,10 +47,9 @@ class Chain(Node):
         return self.pack([m.init(params) for m in self.members])
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
-        states, in_python = [], self.in_python
+        states = []
         for member, s in zip(self.members, self.substates(state), strict=True):
-            step = step_of if in_python else type(member).update
-            updates, s = step(member, updates, s, context)
+            updates, s = step_of(member, updates, s, context)
             states.append(s)
         return updates, self.pack(states)
 

@@ -68,7 +68,7 @@ def cast(tree: PyTree, dtypes: Sequence[Any]) -> PyTree:
     leaves, treedef = jax.tree.flatten(tree)
     pairs = zip(leaves, dtypes, strict=True)
     return treedef.unflatten(
-        x.astype(d) if jnp.issubdtype(x.dtype, jnp.inexact) else x for x, d in pairs
+        x.astype(d) if jnp.issubdtype(jnp.result_type(x), jnp.inexact) else x for x, d in pairs
     )
 
 
@@ -93,6 +93,25 @@ def copy_of(w: Any) -> jax.Array:
     return jnp.array(w, dtype=wide(jnp.result_type(w)), copy=True)
 
 
+@jax.jit
+def either(chosen: jax.Array, x: jax.Array, other: Any) -> jax.Array:
+    """``x`` or ``other``; jitted, as the two below, so that leaves of one shape are traced once."""
+    return jnp.where(chosen, x, other)
+
+
+@jax.jit
+def or_nothing(chosen: jax.Array, x: jax.Array) -> jax.Array:
+    """``x``, or the update that changes no weight."""
+    return jnp.where(chosen, x, nothing_like(x))
+
+
+@jax.jit
+def is_finite(x: jax.Array) -> jax.Array:
+    """Whether every element is finite."""
+    return jnp.isfinite(x).all()
+
+
 def nothing_like(x: jax.Array) -> jax.Array:
     """The update that changes no weight, bit for bit: -0.0, since -0.0 + 0.0 is 0.0."""
-    return -jnp.zeros_like(x)
+    none = -jnp.zeros_like(x)
+    return jnp.where(x == x, none, none)  # noqa: PLR0124 (sharded as x, also where x is a constant)

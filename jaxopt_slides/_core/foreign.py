@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 from jaxopt_slides._core.checks import require_float_leaves, require_same_shapes, require_same_tree
 from jaxopt_slides._core.dtypes import cast, widen
 from jaxopt_slides._core.node import Context, Node
-from jaxopt_slides._core.pair import halves
+from jaxopt_slides._core.pair import halves, wanted
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 
@@ -25,7 +25,7 @@ class Foreign(Node):
 
     function: Any  # Partial: static unless the other library's function is itself a pytree
     name: str = dataclasses.field(metadata={"static": True})  # of its update
-    in_python: bool = dataclasses.field(default=False, metadata={"static": True})
+    extras: frozenset[str] = dataclasses.field(default=frozenset(), metadata={"static": True})
     idle = "is a foreign transform, of which only init and update are known"
 
     def init(self, params: PyTree) -> PyTree:
@@ -35,7 +35,7 @@ class Foreign(Node):
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
         require_float_leaves(self.name, "updates", updates)
-        extra = context.extra if self.in_python else {}
+        extra = wanted(self, context.extra)
         with jax.numpy_dtype_promotion("standard"):
             narrow = cast(updates, context.dtypes)
             returned = self.function(narrow, state, context.params, **extra)
@@ -77,10 +77,17 @@ def _foreign_halves(label: str, tx: Any) -> tuple[Node, Node]:
             f"(init, update) pair.{_hint(tx)}"
         )
     init, update = (m if isinstance(m, Partial) else Partial(m) for m in members)
-    parameters = inspect.signature(members[1]).parameters.values()
-    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
     name = getattr(update.func, "__qualname__", "a foreign transform").split(".")[0]
-    return Foreign(init, name), Foreign(update, name, takes_any)
+    return Foreign(init, name), Foreign(update, name, _extras(members[1]))
+
+
+def _extras(update: Any) -> frozenset[str]:
+    """The keyword arguments that an update takes beside its three first; all are ``"*"``."""
+    parameters = list(inspect.signature(update).parameters.values())
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return frozenset("*")
+    named = [p for p in parameters[3:] if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return frozenset(p.name for p in named)
 
 
 def as_halves(label: str, tx: Any) -> tuple[Node, Node]:

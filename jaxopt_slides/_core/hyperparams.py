@@ -175,7 +175,7 @@ def _find(name: str, fields: list[Field]) -> tuple[Field, str | None]:
         found += [(field, None) for tail in tails if tail == name]
         found += [(field, i) for tail in tails for i in inner if tail + i == name]
     exact = [(f, p) for f, p in found if ".".join(f.path) + (p or "") == name]
-    if len(found) == 1 or exact:
+    if len(found) == 1 or len(exact) == 1:
         return (exact or found)[0]
     known = [n for k, f in _names(fields).items() for n, _ in _parameters(k, f.stored)]
     if found:

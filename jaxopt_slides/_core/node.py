@@ -35,12 +35,13 @@ class Node:
       name: what messages call it.
       rule: its own hyperparameters, beside those of its children.
       state_type: the class of its state, where that has ``inner_state`` and no rule makes it.
-      in_python: it asserts values, or hands arguments on that jit could not take; then an eager
-        update runs its wrappers in Python, and only what is inside them in cached calls.
-      extras: the keyword arguments of ``update`` that it asks for.
+      in_python: it asserts values; then an eager update runs its wrappers in Python, and only what
+        is inside them in cached calls.
+      extras: the keyword arguments of ``update`` that it asks for; ``"*"`` stands for all.
       keeps_wide: its updates stay in float32 or wider although the gradients are narrower.
       any_dtype: it leaves parameters alone that are not floating, such as integers.
       inert: it changes no parameter and needs no dtype.
+      by_value: it has no leaves, and a transformation made of it is compared by value.
       idle: why it cannot coast.
     """
 
@@ -52,6 +53,7 @@ class Node:
     keeps_wide: Any = False
     any_dtype: Any = False
     inert: Any = False
+    by_value: Any = False
     idle: Any = "does not say what it does when its gradient is zero"
 
     def init(self, params: PyTree) -> PyTree:

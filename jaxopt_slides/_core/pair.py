@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from jax.tree_util import Partial
 
 from jaxopt_slides._core.checks import (
@@ -18,9 +19,21 @@ from jaxopt_slides._core.node import Context, Node, is_traced
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
+@jax.tree_util.register_static
+class StaticPartial(Partial):
+    """A half without leaves, compared by value."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StaticPartial) and (self.func, self.args) == (other.func, other.args)
+
+    def __hash__(self) -> int:
+        return hash((self.func, self.args))
+
+
 def transformation(init_half: Node, update_half: Node) -> GradientTransformation:
     """The pair whose members carry the two halves of a node."""
-    return GradientTransformation(Partial(init, init_half), Partial(update, update_half))
+    partial = StaticPartial if update_half.by_value else Partial
+    return GradientTransformation(partial(init, init_half), partial(update, update_half))
 
 
 def halves(tx: GradientTransformation) -> tuple[Node, Node] | None:
@@ -43,10 +56,12 @@ def _requirement(node: Node) -> Callable[[str, str, PyTree], None]:
 
 def update(node: Node, /, updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any):
     """``tx.update``: one cached jit call when called eagerly, inline when called while tracing."""
-    if node.in_python:
-        return _update(node, updates, state, params, extra)
-    extra = _wanted(node, extra)
-    if is_traced(*_samples(node, updates, state, params, extra)):
+    extra = wanted(node, extra)
+    if (
+        node.in_python
+        or not _are_arrays(extra)
+        or is_traced(*_samples(node, updates, state, params, extra))
+    ):
         return _update(node, updates, state, params, extra)
     try:
         return _jitted_update(node, updates, state, params, extra)
@@ -55,8 +70,15 @@ def update(node: Node, /, updates: PyTree, state: PyTree, params: PyTree = None,
         raise
 
 
-def _wanted(node: Node, extra: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in extra.items() if name in node.extras}
+def wanted(node: Node, extra: dict[str, Any]) -> dict[str, Any]:
+    """Those of the keyword arguments for which the node asks."""
+    return {n: x for n, x in extra.items() if n in node.extras or "*" in node.extras}
+
+
+def _are_arrays(extra: dict[str, Any]) -> bool:
+    """Whether jit takes them all; who is given a function, such as an objective, runs in Python."""
+    kinds = (jax.Array, np.ndarray, np.generic, int, float, complex)
+    return all(isinstance(x, kinds) for x in jax.tree.leaves(extra))
 
 
 def _samples(node: Node, *trees: PyTree) -> list[Any]:
@@ -86,11 +108,13 @@ def _jitted_update(node: Node, updates: PyTree, state: PyTree, params: PyTree, e
 
 
 def step_of(node: Node, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
-    """``node.update`` for the member of a node that runs in Python: one cached call where possible."""
-    if node.in_python or is_traced(node, updates, state, context.params, _wanted(node, context.extra)):
+    """``node.update`` for a member: inline while tracing, else one cached call where possible."""
+    extra = wanted(node, context.extra)
+    if is_traced(*_samples(node, updates, state, context.params, extra)):
         return node.update(updates, state, context)
-    dtypes = tuple(context.dtypes)
-    return _jitted_member(node, updates, state, context.params, dtypes, _wanted(node, context.extra))
+    if node.in_python or not _are_arrays(extra):
+        return node.update(updates, state, context)
+    return _jitted_member(node, updates, state, context.params, tuple(context.dtypes), extra)
 
 
 def _member(

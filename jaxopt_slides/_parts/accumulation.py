@@ -12,7 +12,7 @@ from jaxopt_slides._core.checks import (
     require_same_shapes,
     require_same_tree,
 )
-from jaxopt_slides._core.dtypes import dtypes_of, full_like, nothing_like, real
+from jaxopt_slides._core.dtypes import dtypes_of, full_like, or_nothing, real
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
@@ -63,8 +63,10 @@ class MultiSteps(Wrapper):
 
     def init(self, params: PyTree) -> MultiStepsState:
         require_float_leaves(self.name, "params", params)
-        zero = jnp.zeros((), jnp.int32)
-        return MultiStepsState(zero, zero, self.inner.init(params), jax.tree.map(full_like, params))
+        mini_step, gradient_step = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
+        return MultiStepsState(
+            mini_step, gradient_step, self.inner.init(params), jax.tree.map(full_like, params)
+        )
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
         require_float_leaves(self.name, "updates", updates)
@@ -73,18 +75,17 @@ class MultiSteps(Wrapper):
         require_same_shapes(self.name, "updates", updates, "state's acc_grads", state.acc_grads)
         dtypes = dtypes_of(updates)
         require_same_dtypes(self.name, "state's acc_grads", state.acc_grads, "updates", dtypes)
-        total = jax.tree.map(jnp.add, state.acc_grads, updates)
+        total = jax.tree.map(_sum, state.acc_grads, updates)
         n = state.mini_step + 1
 
         def last():
             mean = jax.tree.map(lambda x: divided(x, n), total)
-            step = step_of if self.in_python else type(self.inner).update
-            u, new = step(self.inner, mean, inner_state, context)
-            none = jax.tree.map(jnp.zeros_like, total)
+            u, new = step_of(self.inner, mean, inner_state, context)
+            none = jax.tree.map(lambda x: or_nothing(False, x), total)
             return u, MultiStepsState(jnp.zeros_like(n), next_count(state.gradient_step), new, none)
 
         def between():
-            u = jax.tree.map(nothing_like, updates)
+            u = jax.tree.map(lambda g: or_nothing(False, g), updates)
             return u, MultiStepsState(n, state.gradient_step, inner_state, total)
 
         complete = n >= self._k(state.gradient_step)
@@ -102,6 +103,10 @@ class MultiSteps(Wrapper):
         return f"{self.name}({self.inner!r}, every_k={k!r})"
 
 
+_sum = jax.jit(jnp.add)  # jitted, so that leaves of one shape are traced once
+
+
+@jax.jit
 def divided(x: jax.Array, n: jax.Array) -> jax.Array:
     """A sum of n terms as their mean."""
     with jax.numpy_dtype_promotion("standard"):  # a complex sum by a real number

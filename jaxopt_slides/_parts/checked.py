@@ -62,7 +62,7 @@ class Checked(Wrapper):
         return new, CheckedState(next_count(state.count), after)
 
     def _require(self, seen: "Seen", step: Any) -> None:
-        owner = f"checked({self.inner.name})"
+        owner = f"checked({_escaped(str(self.inner.name))})"
         inspect = _inspected if is_traced(self, seen) else _jitted_inspected
         finite, in_range = inspect(self.inner, seen)
         require(owner, in_range, step, lambda: _range_texts(owner, self.inner, seen), finite=False)
@@ -145,9 +145,8 @@ def _range_texts(owner: str, node: Node, seen: Seen) -> list[str]:
     texts = []
     for f in fields_of(node):
         allowed = dict(f.rule.hyperparameters())[f.path[-1]]
-        texts.append(
-            f"{owner}: at step {{step}} {'.'.join(f.path)} is {{value:g}}; it must be {allowed}"
-        )
+        name = _escaped(".".join(f.path))
+        texts.append(f"{owner}: at step {{step}} {name} is {{value:g}}; it must be {allowed}")
     return texts + [
         f"{owner}: at step {{step}} state{_escaped(jax.tree_util.keystr(p))} is {{value:g}}; "
         f"it must not be negative"

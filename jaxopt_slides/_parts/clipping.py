@@ -68,11 +68,7 @@ class ClipByGlobalNorm(Rule):
         norm = _norm(jax.tree.leaves(scaled), unit.dtype)
         inside, factor = norm <= self.max_norm * unit, self.max_norm / norm
 
-        def clipped(g, x):
-            u = jnp.where(inside, g, (x * factor).astype(g.dtype))  # |x| <= norm: no overflow
-            return jnp.where(jnp.isnan(norm), jnp.nan, u)
-
-        return jax.tree.map(clipped, updates, scaled), s
+        return jax.tree.map(lambda g, x: _clipped(inside, factor, g, x), updates, scaled), s
 
 
 def unit_of(leaves: list[jax.Array], dtype: Any) -> jax.Array:
@@ -87,23 +83,46 @@ def unit_of(leaves: list[jax.Array], dtype: Any) -> jax.Array:
     """
     largest = jnp.zeros((), dtype)
     for x in _real_parts(leaves):
-        largest = jnp.maximum(largest, jnp.max(jnp.abs(x), initial=0).astype(dtype))
+        largest = jnp.maximum(largest, _largest(x).astype(dtype))
     most = -2 - jnp.finfo(dtype).minexp  # at 2**-most nothing is flushed to 0 yet
     exponent = -jnp.clip(jnp.floor(jnp.log2(largest)), -most, most)
     return jax.lax.stop_gradient(jnp.exp2(jnp.where(jnp.isfinite(largest), exponent, jnp.nan)))
 
 
+# Jitted, so that leaves of one shape are traced once.
+
+
+@jax.jit
+def _largest(x: jax.Array) -> jax.Array:
+    return jnp.max(jnp.abs(x), initial=0)
+
+
+@jax.jit
+def _clipped(inside: jax.Array, factor: jax.Array, g: jax.Array, scaled: jax.Array) -> jax.Array:
+    """``g``, or ``scaled`` times the factor, which is NaN if an element anywhere is not finite."""
+    with jax.numpy_dtype_promotion("standard"):
+        u = (scaled * factor).astype(g.dtype)  # |scaled| <= norm: no overflow
+        return jnp.where(jnp.isnan(factor), factor.astype(g.dtype), jnp.where(inside, g, u))
+
+
+@jax.jit
 def _scaled(g: jax.Array, unit: jax.Array) -> jax.Array:
     """``g * unit``, clipped to where it is anyway: lest XLA moves ``unit`` out of the square."""
-    parts = [jnp.clip(x * unit, -16, 16) for x in _real_parts([g])]
+    with jax.numpy_dtype_promotion("standard"):
+        parts = [jnp.clip(x * unit, -16, 16) for x in _real_parts([g])]
     return jax.lax.complex(*parts) if len(parts) == 2 else parts[0]
 
 
 def _norm(leaves: list[jax.Array], dtype: Any) -> jax.Array:
-    """The global norm of scaled leaves; of zeros it is 1, with derivative 0."""
-    parts = (jnp.sum(jnp.square(x)).astype(dtype) for x in _real_parts(leaves))
+    """The global norm of scaled leaves; of zeros it is 1, with derivative 0, and the unit is huge."""
+    parts = (_sum_of_squares(x).astype(dtype) for x in _real_parts(leaves))
     total = sum(parts, jnp.zeros((), dtype))
     return jnp.sqrt(jnp.where(total == 0, 1, total))
+
+
+@jax.jit
+def _sum_of_squares(x: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.square(x))
 
 
 def _real_parts(leaves: list[jax.Array]) -> list[jax.Array]:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxopt_slides._core.checks import require_float_leaves
-from jaxopt_slides._core.dtypes import nothing_like
+from jaxopt_slides._core.dtypes import either, is_finite, or_nothing
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper
@@ -40,8 +40,8 @@ class ApplyIfFinite(Wrapper):
 
     def init(self, params: PyTree) -> ApplyIfFiniteState:
         require_float_leaves(self.name, "params", params)
-        zero = jnp.zeros((), jnp.int32)
-        return ApplyIfFiniteState(zero, jnp.ones((), bool), zero, self.inner.init(params))
+        in_a_row, total = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
+        return ApplyIfFiniteState(in_a_row, jnp.ones((), bool), total, self.inner.init(params))
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
         require_float_leaves(self.name, "updates", updates)
@@ -51,11 +51,10 @@ class ApplyIfFinite(Wrapper):
         total = jnp.where(finite, state.total_notfinite, next_count(state.total_notfinite))
         taken = finite | (in_a_row > self.max_consecutive_errors)
         # The inner step never sees what is skipped: neither its values nor its derivatives are NaN.
-        seen = jax.tree.map(lambda g: jnp.where(taken, g, jnp.zeros_like(g)), updates)
-        step = step_of if self.in_python else type(self.inner).update
-        u, new = step(self.inner, seen, inner_state, context)
-        u = jax.tree.map(lambda x: jnp.where(taken, x, nothing_like(x)), u)
-        new = jax.tree.map(lambda a, b: jnp.where(taken, a, b), new, inner_state)
+        seen = jax.tree.map(lambda g: either(taken, g, 0), updates)
+        u, new = step_of(self.inner, seen, inner_state, context)
+        u = jax.tree.map(lambda x: or_nothing(taken, x), u)
+        new = jax.tree.map(lambda a, b: either(taken, a, b), new, inner_state)
         return u, ApplyIfFiniteState(in_a_row, finite, total, new)
 
     def __repr__(self) -> str:
@@ -66,7 +65,7 @@ def all_finite(tree: PyTree) -> jax.Array:
     """Whether every element of every leaf is finite."""
     finite = jnp.ones((), bool)
     for x in jax.tree.leaves(tree):
-        finite &= jnp.isfinite(x).all()
+        finite &= is_finite(x)
     return finite
 
 

@@ -75,16 +75,16 @@ class Partition(Node):
         like = cast(updates, context.dtypes) if params is None else params
         leaves, treedef = jax.tree.flatten(updates)
         new: list[Any] = [_untouched(x) for x in leaves]
-        states, in_python = {}, self.in_python
+        states = {}
         if params is not None:
             self._chosen(params, params)  # its leaves too must be floating wherever a member steps
         chosen = self._chosen(like, updates, "updates" if params is None else "parameters")
         columns = zip(self.children(), chosen, self.substates(state), strict=True)
         for (label, member), mine, s in columns:
             dtypes = [d for d, m in zip(context.dtypes, mine, strict=True) if m]
-            inner = Context(None if params is None else only(params, mine), dtypes, context.extra)
-            step = step_of if in_python else type(member).update
-            u, states[label] = step(member, only(updates, mine), s, inner)
+            extra = {k: _of(x, mine, treedef) for k, x in context.extra.items()}
+            inner = Context(None if params is None else only(params, mine), dtypes, extra)
+            u, states[label] = step_of(member, only(updates, mine), s, inner)
             places = [i for i, m in enumerate(mine) if m]
             for i, x in zip(places, jax.tree.leaves(u), strict=True):
                 new[i] = x
@@ -126,6 +126,12 @@ class Partition(Node):
             return f"{self.name}({{{members}}}, {self.labels!r})"
         inner = f"{self.members[1]!r}, " if self.name == "masked" else ""
         return f"{self.name}({inner}{self.labels!r})"
+
+
+def _of(x: Any, mine: list[bool], treedef: Any) -> Any:
+    """An extra argument; a member's part of one that is a tree like the parameters, as ``grad``."""
+    is_tree = jax.tree.structure(x) == treedef and not jax.tree_util.treedef_is_leaf(treedef)
+    return only(x, mine) if is_tree else x
 
 
 def _untouched(x: Any) -> Any:
@@ -193,6 +199,11 @@ def partition(
             f"{transforms!r:.60}."
         )
     known = tuple(transforms)
+    if dotted := [k for k in known if "." in str(k)]:
+        raise ValueError(
+            f"partition: the label {dotted[0]!r} has a dot; dots separate the parts of a "
+            f"hyperparameter's name."
+        )
     if len(set(map(str, known))) < len(known):
         raise ValueError(f"partition: the labels {list(known)} do not differ as text.")
     return _partition(Kind("partition", "labels", known), list(transforms.values()), labels)

@@ -45,7 +45,8 @@ class Averaging(Rule):
     def share(self, log_decay):
         """The decays' new product, as a logarithm, and the share of the newest parameters."""
         log_decay = log_decay + self.decay.log()
-        return log_decay, (1 - self.decay) / -jnp.expm1(log_decay)
+        total = -jnp.expm1(log_decay)  # 0 as long as a scheduled decay is 1: nothing has entered
+        return log_decay, (1 - self.decay) / jnp.where(total > 0, total, 1)
 
 
 @jax.tree_util.register_dataclass
@@ -72,16 +73,15 @@ class AverageParams(Wrapper):
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
         (inner_state,) = self.substates(state)
-        if context.params is None:
+        if context.params is None and jax.tree.leaves(updates):
             raise ValueError(f"{self.name} needs the parameters: call update(updates, state, params).")
         require_same_tree(self.name, "params", context.params, "state's average", state.average)
         require_same_shapes(self.name, "params", context.params, "state's average", state.average)
         dtypes = [wide(d) for d in dtypes_of(context.params)]
         require_same_dtypes(self.name, "state's average", state.average, "params", dtypes)
-        step = step_of if self.in_python else type(self.inner).update
-        u, inner_state = step(self.inner, updates, inner_state, context)
+        u, inner_state = step_of(self.inner, updates, inner_state, context)
         given = u if self.keeps_wide else cast(u, context.dtypes)
-        params = jax.tree.map(lambda w, x: widen(add_update(w, x)), context.params, given)
+        params = jax.tree.map(_moved, context.params, given)
         log_decay, average = self._averaged(state, params)
         return u, AverageParamsState(next_count(state.count), log_decay, average, inner_state)
 
@@ -91,13 +91,23 @@ class AverageParams(Wrapper):
 
         shares = {d: share(d)[1] for d in {real(d) for d in dtypes_of(params)}}
 
-        def follow(a, w):
-            # a + r (w - a): (1 - r) a + r w would lose the digits of 1 - r.
-            with jax.numpy_dtype_promotion("standard"):
-                new = a + shares[real(w.dtype)] * (w - a)
-            return jnp.where(state.count == 0, w, new)
+        first = state.log_decay == 0
+        pairs = zip(jax.tree.leaves(state.average), jax.tree.leaves(params), strict=True)
+        average = [_follow(first, a, w, shares[real(w.dtype)]) for a, w in pairs]
+        return share(state.log_decay.dtype)[0], jax.tree.structure(params).unflatten(average)
 
-        return share(state.log_decay.dtype)[0], jax.tree.map(follow, state.average, params)
+
+@jax.jit
+def _moved(w: jax.Array, u: jax.Array) -> jax.Array:
+    """The parameter as the caller will have it, in its wide dtype."""
+    return widen(add_update(w, u))
+
+
+@jax.jit
+def _follow(first: jax.Array, a: jax.Array, w: jax.Array, share: jax.Array) -> jax.Array:
+    """The average moved towards w; a + r (w - a), since (1 - r) a + r w loses the digits of 1 - r."""
+    with jax.numpy_dtype_promotion("standard"):  # a complex average times a real share
+        return jnp.where(first, w, a + share * (w - a))
 
 
 def average_params(tx: Any, decay: Hyperparameter) -> GradientTransformation:

@@ -54,8 +54,10 @@ class ReduceOnPlateau(Rule):
             )
 
     def start(self, params):
-        zero, one = jnp.zeros((), jnp.int32), jnp.ones((), widest(params))
-        return ReduceOnPlateauState(zero, one, jnp.inf * one, zero, zero)
+        dtype, waited, cooling = widest(params), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
+        return ReduceOnPlateauState(
+            0, jnp.ones((), dtype), jnp.full((), jnp.inf, dtype), waited, cooling
+        )
 
     def step(self, updates, s, value):
         value = jnp.asarray(value).astype(s.best_value.dtype)

@@ -56,22 +56,26 @@ class MixedPrecision(Wrapper):
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
         (inner_state,) = self.substates(state)
-        if context.params is None:
+        if context.params is None and jax.tree.leaves(updates):
             raise ValueError(f"{self.name} needs the parameters: call update(updates, state, params).")
         self._require_mode(state)
         narrow, treedef = jax.tree.flatten(context.params)
         weights = self._weights(context.params, state)
         wide_params = treedef.unflatten(weights)
         inside = Context(wide_params, dtypes_of(wide_params), context.extra)
-        step = step_of if self.in_python else type(self.inner).update
-        u, inner_state = step(self.inner, updates, inner_state, inside)
+        u, inner_state = step_of(self.inner, updates, inner_state, inside)
         with jax.numpy_dtype_promotion("standard"):  # complex weights may get real updates
             new = [w + x for w, x in zip(weights, jax.tree.leaves(u), strict=True)]
-        rounded, key = self._rounded(new, narrow, state.key)
+        dtypes, key = dtypes_of(context.params), state.key
+        if self.mode == STOCHASTIC:
+            key, now = jax.random.split(key)
+            targets = stochastically_rounded(now, new, dtypes)
+        else:
+            targets = [_nearest(x, d) for x, d in zip(new, dtypes, strict=True)]
         # From the narrow weight to the rounded one: the sum in apply_updates is that one.
         difference = [
-            widen(r) - widen(w) if is_narrow(w) else x
-            for r, w, x in zip(rounded, narrow, jax.tree.leaves(u), strict=True)
+            t - widen(w) if is_narrow(w) else x
+            for t, w, x in zip(targets, narrow, jax.tree.leaves(u), strict=True)
         ]
         master = None
         if self.mode == MASTER:
@@ -104,17 +108,6 @@ class MixedPrecision(Wrapper):
         masters = iter(jax.tree.leaves(state.master))
         return [next(masters) if is_narrow(w) else widen(w) for w in leaves]
 
-    def _rounded(self, new: list[Any], narrow: list[Any], key: Any) -> tuple[list[Any], Any]:
-        dtypes = [jnp.result_type(w) for w in narrow]
-        if self.mode == MASTER:
-            return [w.astype(d) for w, d in zip(new, dtypes, strict=True)], None
-        key, now = jax.random.split(key)
-        keys = [jax.random.fold_in(now, i) for i in range(len(new))]
-        return [
-            stochastically_rounded(k, w, d) if d != w.dtype else w
-            for k, w, d in zip(keys, new, dtypes, strict=True)
-        ], key
-
     def __repr__(self) -> str:
         seed = "" if self.seed is None else f", seed={self.seed}"
         return f"{self.name}({self.inner!r}, {self.mode!r}{seed})"
@@ -126,17 +119,51 @@ def is_narrow(w: Any) -> bool:
     return wide(dtype) != dtype
 
 
-def stochastically_rounded(key: jax.Array, x: jax.Array, dtype: Any) -> jax.Array:
-    """One of the two neighbours of ``x`` in ``dtype``, the nearer the likelier: its mean is ``x``."""
+def _in_range(x: jax.Array, dtype: Any) -> jax.Array:
+    """``x`` no further from 0 than the largest number of ``dtype``; an infinity stays one."""
+    most = jnp.finfo(dtype).max.astype(x.dtype)
+    return jnp.where(jnp.isfinite(x), jnp.clip(x, -most, most), x)
+
+
+def _nearest(x: jax.Array, dtype: Any) -> jax.Array:
+    """``x`` rounded to ``dtype``, in its own dtype."""
+    if dtype == x.dtype:
+        return x
+    return _in_range(x, dtype).astype(dtype).astype(x.dtype)
+
+
+def stochastically_rounded(
+    key: jax.Array, leaves: list[jax.Array], dtypes: list[Any]
+) -> list[jax.Array]:
+    """Each leaf as one of its two neighbours in a narrower dtype, the nearer the likelier.
+
+    The mean over keys is the leaf itself, and so is the derivative: one. Leaves of one shape draw
+    their numbers together, since each drawing takes long to compile.
+    """
+    shapes: dict[Any, list[int]] = {}
+    for i, (x, d) in enumerate(zip(leaves, dtypes, strict=True)):
+        if x.dtype != d:
+            shapes.setdefault((x.shape, x.dtype), []).append(i)
+    rounded = list(leaves)
+    for n, ((shape, dtype), members) in enumerate(shapes.items()):
+        draws = jax.random.uniform(jax.random.fold_in(key, n), (len(members), *shape), dtype)
+        for i, draw in zip(members, draws, strict=True):
+            x = leaves[i]
+            step = _neighbour(draw, jax.lax.stop_gradient(x), dtypes[i])
+            rounded[i] = jnp.where(jnp.isfinite(x), x + (step - jax.lax.stop_gradient(x)), x)
+    return rounded
+
+
+def _neighbour(draw: jax.Array, x: jax.Array, dtype: Any) -> jax.Array:
+    """The lower or the upper neighbour of ``x`` in ``dtype``, in the dtype of ``x``."""
+    x = _in_range(x, dtype)
     nearest = x.astype(dtype)
     up, down = jnp.asarray(jnp.inf, dtype), jnp.asarray(-jnp.inf, dtype)
     below = nearest.astype(x.dtype) <= x
-    low = jnp.where(below, nearest, jnp.nextafter(nearest, down))
-    high = jnp.where(below, jnp.nextafter(nearest, up), nearest)
-    gap = high.astype(x.dtype) - low.astype(x.dtype)
-    share = (x - low.astype(x.dtype)) / jnp.where(gap > 0, gap, 1)
-    rounded = jnp.where(jax.random.uniform(key, x.shape, x.dtype) < share, high, low)
-    return jnp.where(jnp.isfinite(x), rounded, nearest)
+    low = jnp.where(below, nearest, jnp.nextafter(nearest, down)).astype(x.dtype)
+    high = jnp.where(below, jnp.nextafter(nearest, up), nearest).astype(x.dtype)
+    share = (x - low) / jnp.where(high > low, high - low, 1)
+    return jnp.where(draw < share, high, low)
 
 
 def mixed_precision(
@@ -164,8 +191,8 @@ def mixed_precision(
       A transformation whose ``update`` needs ``params``. Its updates are float32 for narrow
       parameters, since the difference of two bfloat16 numbers need not be one; so make it the
       outermost, or the last of a chain. float32 and wider leaves are updated as by ``inner``.
-      A parameter that is changed by other means than :func:`apply_updates` comes back to its master
-      at the next step.
+      A finite parameter that is changed by other means than :func:`apply_updates` comes back to its
+      master at the next step. Beyond the largest number of the narrow dtype the parameter stays there.
 
     Raises:
       ValueError: an unknown mode; a seed that is missing or not needed; or, from ``update``, no

@@ -21,6 +21,7 @@ class Static(Wrapper):
     numbers: tuple[float, ...] = dataclasses.field(metadata={"static": True})
     structure: Any = dataclasses.field(metadata={"static": True})
     hands_on_any_dtype = True
+    by_value = True
 
     @functools.cached_property
     def inner(self) -> Node:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -45,8 +46,7 @@ class Static(Wrapper):
         return self.inner.init(params)
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
-        step = step_of if self.in_python else type(self.inner).update
-        return step(self.inner, updates, state, context)
+        return step_of(self.inner, updates, state, context)
 
     def require_state(self, state: PyTree) -> None:
         self.inner.require_state(state)
@@ -72,7 +72,7 @@ def frozen(node: Node) -> Static:
             f"as_static: a hyperparameter has shape {stacked[0]}, so this is a stack of optimizers, "
             f"which only jax.vmap can use."
         )
-    return Static(tuple(float(x) for x in leaves), structure)
+    return Static(tuple(x.item() if hasattr(x, "item") else x for x in leaves), structure)
 
 
 def as_static(tx: GradientTransformation) -> GradientTransformation:

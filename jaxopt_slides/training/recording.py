@@ -27,8 +27,9 @@ RECORDERS: dict[str, Callable[[Taken], Any]] = {
 }
 
 
-def _hyperparameter(name: str, taken: Taken) -> jax.Array:
-    return jnp.asarray(hyperparams(taken.tx, taken.state)[name], float)
+@functools.cache  # the same function for the same name: it is part of what is compiled
+def _hyperparameter(name: str) -> Callable[[Taken], jax.Array]:
+    return lambda taken: jnp.asarray(hyperparams(taken.tx, taken.state)[name], float)
 
 
 def recorders(
@@ -46,7 +47,7 @@ def recorders(
         raise TypeError(f"fit: record must be a name, names or a mapping, got {shown(record)}.")
     else:
         names = [record] if isinstance(record, str) else list(record)
-        known = {n: functools.partial(_hyperparameter, n) for n in hyperparams(tx, state)} | RECORDERS
+        known = {n: _hyperparameter(n) for n in hyperparams(tx, state)} | RECORDERS
         if unknown := [n for n in names if n not in known]:
             raise ValueError(f"fit: cannot record {unknown[0]!r}; known are {sorted(known)}.")
         if "aux" in names and not has_aux:

@@ -12,11 +12,10 @@ import jax.numpy as jnp
 
 from jaxopt_slides._core.apply import apply_updates
 from jaxopt_slides._core.assertions import enabled
-from jaxopt_slides._core.chain import chain
 from jaxopt_slides._core.checks import dtype_of, require_arrays, require_float_leaves
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import is_traced
-from jaxopt_slides._core.pair import halves
+from jaxopt_slides._core.pair import transformation
 from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
@@ -145,11 +144,8 @@ def copied(tree: PyTree) -> PyTree:
 
 
 def as_ours(owner: str, tx: Any) -> GradientTransformation:
-    """Any transformation as a pytree that jit takes: another library's is wrapped in a chain."""
-    if isinstance(tx, GradientTransformation) and halves(tx) is not None:
-        return tx
-    as_halves(f"{owner}: tx", tx)  # names what is no transformation
-    return chain(tx)
+    """Any transformation as a pytree that jit takes, with the same states."""
+    return transformation(*as_halves(f"{owner}: tx", tx))
 
 
 class _Step:

@@ -40,7 +40,8 @@ class Message:
 
     def __format__(self, _: str) -> str:
         first = int(jnp.argmin(self.flags.ok))
-        return self.texts[first].format(value=float(self.flags.value[first]), step=int(self.step))
+        step = f"step {int(self.step)}" if self.step >= 0 else "an uncounted step"
+        return self.texts[first].format(value=float(self.flags.value[first]), step=step)
 
 
 def enabled() -> bool:
@@ -74,8 +75,9 @@ def require(
     Args:
       owner: who asks, for the message that says what is missing.
       flags: what was looked at.
-      step: the number of the step.
-      texts: makes the text of every element; ``{value}`` and ``{step}`` stand for the numbers.
+      step: the number of the step, negative if it is not known.
+      texts: makes the text of every element; ``{value}`` and ``{step}`` stand for the numbers, as in
+        "at {step}".
       finite: whether the flags are about finiteness; else they are about ranges.
 
     Raises:
@@ -110,7 +112,8 @@ def sign_flags(leaves: list[Any]) -> Flags:
 def one_a_leaf(function: Callable[[Any], jax.Array], leaves: list[Any], dtype: Any) -> jax.Array:
     """A number for every leaf, ``[leaves]``.
 
-    Leaves of one type, which includes shape and sharding, are stacked: XLA took over a minute for a thousand scalars put together.
+    Leaves of one type, which includes shape and sharding, are stacked: XLA took over a minute for a
+    thousand scalars put together.
     """
     groups: dict[Any, list[int]] = {}
     for i, x in enumerate(leaves):

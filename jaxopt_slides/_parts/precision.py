@@ -66,7 +66,7 @@ class MixedPrecision(Wrapper):
         rounded, key = self._rounded(new, narrow, state.key)
         # From the narrow weight to the rounded one: the sum in apply_updates is that one.
         difference = [
-            widen(r) - widen(w) if is_narrow(w) else x
+            step_between(widen(w), widen(r)) if is_narrow(w) else x
             for r, w, x in zip(rounded, narrow, jax.tree.leaves(u), strict=True)
         ]
         master = None
@@ -108,8 +108,16 @@ def is_narrow(w: Any) -> bool:
     return wide(dtype) != dtype
 
 
+def step_between(w: jax.Array, r: jax.Array) -> jax.Array:
+    """What leads from ``w`` to ``r``; between two zeros r, since only -0.0 leaves -0.0 as it is."""
+    return jnp.where((w == 0) & (r == 0), r, r - w)
+
+
 def stochastically_rounded(key: jax.Array, x: jax.Array, dtype: Any) -> jax.Array:
-    """One of the two neighbours of ``x`` in ``dtype``, the nearer the likelier: its mean is ``x``."""
+    """One of the two neighbours of ``x`` in ``dtype``, the nearer the likelier: its mean is ``x``.
+
+    Beyond the largest number of ``dtype`` there is no such mean: rounded to nearest, as usual.
+    """
     nearest = x.astype(dtype)
     up, down = jnp.asarray(jnp.inf, dtype), jnp.asarray(-jnp.inf, dtype)
     below = nearest.astype(x.dtype) <= x
@@ -118,7 +126,7 @@ def stochastically_rounded(key: jax.Array, x: jax.Array, dtype: Any) -> jax.Arra
     gap = high.astype(x.dtype) - low.astype(x.dtype)
     share = (x - low.astype(x.dtype)) / jnp.where(gap > 0, gap, 1)
     rounded = jnp.where(jax.random.uniform(key, x.shape, x.dtype) < share, high, low)
-    return jnp.where(jnp.isfinite(x), rounded, nearest)
+    return jnp.where(jnp.isfinite(low) & jnp.isfinite(high), rounded, nearest)
 
 
 def mixed_precision(

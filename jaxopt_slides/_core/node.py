@@ -143,6 +143,10 @@ class Wrapper(Node):
         return f"{self.name}({self.inner!r}{', ' if arguments else ''}{arguments})"
 
 
+class NotChexifiedError(RuntimeError):
+    """A value is asserted in a program that is traced outside ``chex.chexify``."""
+
+
 def is_traced(*trees: PyTree) -> bool:
     """Whether any leaf is a tracer."""
     return any(isinstance(x, Tracer) for x in jax.tree.leaves(trees))

@@ -15,7 +15,7 @@ from jaxopt_slides._core.checks import (
     require_same_tree,
 )
 from jaxopt_slides._core.dtypes import cast, dtypes_of, widen
-from jaxopt_slides._core.node import Context, Node, is_traced
+from jaxopt_slides._core.node import Context, Node, NotChexifiedError, is_traced
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
@@ -65,6 +65,8 @@ def update(node: Node, /, updates: PyTree, state: PyTree, params: PyTree = None,
         return _update(node, updates, state, params, extra)
     try:
         return _jitted_update(node, updates, state, params, extra)
+    except NotChexifiedError:  # inside another library's chain, where no node tells of it
+        return _update(node, updates, state, params, extra)
     except TypeError:
         _update(node, updates, state, params, extra)  # says it better, where jit refused an argument
         raise
@@ -114,7 +116,11 @@ def step_of(node: Node, updates: PyTree, state: PyTree, context: Context) -> tup
         return node.update(updates, state, context)
     if node.in_python or not _are_arrays(extra):
         return node.update(updates, state, context)
-    return _jitted_member(node, updates, state, context.params, tuple(context.dtypes), extra)
+    try:
+        dtypes = tuple(context.dtypes)
+        return _jitted_member(node, updates, state, context.params, dtypes, extra)
+    except NotChexifiedError:
+        return node.update(updates, state, context)
 
 
 def _member(

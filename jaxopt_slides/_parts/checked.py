@@ -123,13 +123,13 @@ class _Update(str):
 
     __slots__ = ()
 
-    def format(self, *_, value: float, step: int) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def format(self, *_, value: float, step: str) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
         gradient = "; its gradient is finite" if value else ", and neither is its gradient"
         return str.format(self, step=step) + gradient
 
 
 def _finite_texts(owner: str, seen: Seen) -> list[str]:
-    at = f"{owner}: at step {{step}} "
+    at = f"{owner}: at {{step}} "
     texts = [f"{at}{_escaped(where(p))} of the params is not finite" for p, _ in floating(seen.params)]
     texts += [
         _Update(f"{at}{_escaped(where(p))} of the updates is not finite")
@@ -146,9 +146,9 @@ def _range_texts(owner: str, node: Node, seen: Seen) -> list[str]:
     for f in fields_of(node):
         allowed = dict(f.rule.hyperparameters())[f.path[-1]]
         name = _escaped(".".join(f.path))
-        texts.append(f"{owner}: at step {{step}} {name} is {{value:g}}; it must be {allowed}")
+        texts.append(f"{owner}: at {{step}} {name} is {{value:g}}; it must be {allowed}")
     return texts + [
-        f"{owner}: at step {{step}} state{_escaped(jax.tree_util.keystr(p))} is {{value:g}}; "
+        f"{owner}: at {{step}} state{_escaped(jax.tree_util.keystr(p))} is {{value:g}}; "
         f"it must not be negative"
         for p, _ in non_negative(seen.after)
     ]
@@ -159,11 +159,11 @@ def _escaped(text: str) -> str:
 
 
 def step_count(state: PyTree) -> Any:
-    """The number of steps that a state has seen: its first ``count``, or 0 if it keeps none."""
+    """The number of steps that a state has seen: its first ``count``, or -1 if it keeps none."""
     for path, x in jax.tree_util.tree_leaves_with_path(state):
         if getattr(path[-1], "name", None) == "count":
             return x
-    return jnp.zeros((), jnp.int32)
+    return jnp.full((), -1, jnp.int32)
 
 
 def checked(tx: Any) -> GradientTransformation:

@@ -74,7 +74,7 @@ class MixedPrecision(Wrapper):
             targets = [_nearest(x, d) for x, d in zip(new, dtypes, strict=True)]
         # From the narrow weight to the rounded one: the sum in apply_updates is that one.
         difference = [
-            t - widen(w) if is_narrow(w) else x
+            step_between(widen(w), t) if is_narrow(w) else x
             for t, w, x in zip(targets, narrow, jax.tree.leaves(u), strict=True)
         ]
         master = None
@@ -119,6 +119,11 @@ def is_narrow(w: Any) -> bool:
     return wide(dtype) != dtype
 
 
+def step_between(w: jax.Array, r: jax.Array) -> jax.Array:
+    """What leads from ``w`` to ``r``; between two zeros r, since only -0.0 leaves -0.0 as it is."""
+    return jnp.where((w == 0) & (r == 0), r, r - w)
+
+
 def _in_range(x: jax.Array, dtype: Any) -> jax.Array:
     """``x`` no further from 0 than the largest number of ``dtype``; an infinity stays one."""
     most = jnp.finfo(dtype).max.astype(x.dtype)
@@ -150,7 +155,8 @@ def stochastically_rounded(
         for i, draw in zip(members, draws, strict=True):
             x = leaves[i]
             step = _neighbour(draw, jax.lax.stop_gradient(x), dtypes[i])
-            rounded[i] = jnp.where(jnp.isfinite(x), x + (step - jax.lax.stop_gradient(x)), x)
+            exact = (step == x) | ~jnp.isfinite(x)
+            rounded[i] = jnp.where(exact, x, x + (step - jax.lax.stop_gradient(x)))
     return rounded
 
 
@@ -242,7 +248,7 @@ def accumulator_dtype(tx: GradientTransformation, dtype: Any) -> GradientTransfo
 
     Steps are still computed in float32 or wider; only what is kept between them is rounded. It loses
     what a narrow state cannot hold: in bfloat16, Adagrad's sum stops growing at 256 times the
-    newest square, a mean of squares with decay 0.999 stalls near half its value, and a velocity
+    newest square, a mean of squares with decay 0.999 stalls at a quarter of its value, and a velocity
     forgets gradients smaller than 1/256 of it.
 
     Args:

@@ -53,8 +53,9 @@ class ReduceOnPlateau(Rule):
             )
 
     def start(self, params):
-        zero, one = jnp.zeros((), jnp.int32), jnp.ones((), widest(params))
-        return ReduceOnPlateauState(zero, one, jnp.inf * one, zero, zero)
+        waited, cooldown = (jnp.zeros((), jnp.int32) for _ in range(2))  # two buffers, for donation
+        one = jnp.ones((), widest(params))
+        return ReduceOnPlateauState(0, one, jnp.inf * one, waited, cooldown)
 
     def step(self, updates, s, value):
         value = jnp.asarray(value).astype(s.best_value.dtype)

@@ -215,7 +215,7 @@ def accumulator_dtype(tx: GradientTransformation, dtype: Any) -> GradientTransfo
 
     Steps are still computed in float32 or wider; only what is kept between them is rounded. It loses
     what a narrow state cannot hold: in bfloat16, Adagrad's sum stops growing at 256 times the
-    newest square, a mean of squares with decay 0.999 stalls near half its value, and a velocity
+    newest square, a mean of squares with decay 0.999 stalls at a fifth to a third, and a velocity
     forgets gradients smaller than 1/256 of it.
 
     Args:

@@ -1,5 +1,6 @@
 """How optimizer libraries go wrong, one test an entry; docs/pitfalls.md says the same in words."""
 
+import pathlib
 import pickle
 import re
 
@@ -580,3 +581,13 @@ def test_40_mutants_begin_with_empty_caches(monkeypatch):
     with mutants.imported_with(None):
         assert cleared == [True]
     assert cleared == [True, True]
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_the_page_has_every_entry_and_every_entry_a_test():
+    page = pathlib.Path(__file__).parent.parent / "docs" / "pitfalls.md"
+    entries = [int(n) for n in re.findall(r"^\*\*(\d+)\. ", page.read_text(), re.MULTILINE)]
+    tests = [int(m[1]) for name in globals() if (m := re.match(r"test_(\d\d)_", name))]
+    assert entries == sorted(tests) == list(range(1, 41))

@@ -81,8 +81,7 @@ class MixedPrecision(Wrapper):
 
     def _require_mode(self, state: PyTree) -> None:
         """The state must be that of this mode."""
-        field = "key" if self.mode == STOCHASTIC else "master"
-        other = "master" if self.mode == STOCHASTIC else "key"
+        field, other = ("key", "master") if self.mode == STOCHASTIC else ("master", "key")
         if getattr(state, other) is not None:
             raise TypeError(
                 f"{self.name}: {self.mode!r} keeps a {field}, but the state has a {other}. Was it made "
@@ -94,9 +93,8 @@ class MixedPrecision(Wrapper):
         leaves, treedef = jax.tree.flatten(params)
         if self.mode == STOCHASTIC:
             return [widen(w) for w in leaves]
-        filled = [
-            jax.tree.map(lambda _: 0, t, is_leaf=lambda x: x is None) for t in (params, state.master)
-        ]
+        both = (params, state.master)  # compared with a leaf for every None, then without
+        filled = jax.tree.map(lambda _: 0, both, is_leaf=lambda x: x is None)
         require_same_tree(self.name, "params", filled[0], "state's master", filled[1])
         of_narrow = treedef.unflatten(w if is_narrow(w) else None for w in leaves)
         require_same_tree(self.name, "narrow params", of_narrow, "state's master", state.master)

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxopt_slides._core.checks import dtype_of
 from jaxopt_slides._core.dtypes import real, widest
@@ -43,11 +42,12 @@ class ReduceOnPlateau(Rule):
     idle = "depends on a metric"
 
     def require_extras(self, extra) -> None:
-        value: Any = extra.get("value")
+        value = extra.get("value")
         dtype = None if isinstance(value, bool) else dtype_of(value)
+        shape = getattr(value, "shape", ())
         real_number = dtype is not None and any(jnp.issubdtype(dtype, k) for k in KINDS)
-        if value is None or not real_number or np.shape(value):
-            came = f"an array of {dtype} of shape {np.shape(value)}" if hasattr(value, "shape") else ""
+        if value is None or not real_number or shape:
+            came = f"an array of {dtype} of shape {shape}" if hasattr(value, "shape") else ""
             raise TypeError(
                 f"reduce_on_plateau needs the metric, one real number, but {came or shown(value)} "
                 f"came: call update(updates, state, params, value=loss)."

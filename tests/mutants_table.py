@@ -2107,6 +2107,12 @@ TRAINING = (
         "training/batches.py",
         ("training",),
         (
+            "batches always from the first",
+            "jax.tree.map(lambda x: x[start : start + count], batches)",
+            "jax.tree.map(lambda x: x[:count], batches)",
+            {"by": ("test_training.py::test_every_source_of_batches_gives_the_same_run",)},
+        ),
+        (
             "no shuffle",
             "order = jax.random.permutation(jax.random.fold_in(self.key, epoch), self.examples)",
             "order = jnp.arange(self.examples)",
@@ -2188,6 +2194,22 @@ TRAINING = (
         ),
     )
     + mutants(
+        "training/recording.py",
+        ("training",),
+        (
+            "norm not rooted",
+            "return jnp.sqrt(sum(",
+            "return (sum(",
+            {"by": ("test_training.py::test_fit_follows_the_slides_loop_however_it_is_dispatched",)},
+        ),
+        (
+            "norm of sums",
+            "jnp.sum(square(x)) for x",
+            "square(jnp.sum(x)) for x",
+            {"by": ("fit_is_the_loop",)},
+        ),
+    )
+    + mutants(
         "training/fit.py",
         ("training",),
         (
@@ -2207,24 +2229,6 @@ TRAINING = (
             "state = tx.init(params) if state is None else state",
             "state = tx.init(params)",
             {"by": ("test_training.py::test_fit_goes_on_from_a_state",)},
-        ),
-        (
-            "norm not rooted",
-            "return jnp.sqrt(sum(",
-            "return (sum(",
-            {"by": ("test_training.py::test_fit_follows_the_slides_loop_however_it_is_dispatched",)},
-        ),
-        (
-            "norm of sums",
-            "jnp.sum(square(x)) for x",
-            "square(jnp.sum(x)) for x",
-            {"by": ("fit_is_the_loop",)},
-        ),
-        (
-            "batches always from the first",
-            "jax.tree.map(lambda x: x[start : start + count], batches)",
-            "jax.tree.map(lambda x: x[:count], batches)",
-            {"by": ("test_training.py::test_every_source_of_batches_gives_the_same_run",)},
         ),
         (
             "losses may be infinite",

@@ -80,7 +80,20 @@ def python_blocks(path):
     return "\n".join(kept)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in sorted(ROOT.glob("docs/*.md")))]
+
+
+@pytest.fixture
+def _bare_errors():
+    """Errors without jax's note on the frames that it hid, which no page shows."""
+    before = jax.config.jax_traceback_filtering
+    jax.config.update("jax_traceback_filtering", "off")
+    yield
+    jax.config.update("jax_traceback_filtering", before)
+
+
+@pytest.mark.usefixtures("_bare_errors")
+@pytest.mark.parametrize("page", PAGES)
 def test_the_page_s_python_blocks(page, tmp_path, monkeypatch):
     """Blocks with prompts are doctests, the others are executed; a page's blocks share their names."""
     source = python_blocks(ROOT / page)

@@ -63,10 +63,8 @@ class MultiSteps(Wrapper):
 
     def init(self, params: PyTree) -> MultiStepsState:
         require_float_leaves(self.name, "params", params)
-        mini_step, gradient_step = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
-        return MultiStepsState(
-            mini_step, gradient_step, self.inner.init(params), jax.tree.map(full_like, params)
-        )
+        mini, gradient = (jnp.zeros((), jnp.int32) for _ in range(2))  # two buffers, for donation
+        return MultiStepsState(mini, gradient, self.inner.init(params), jax.tree.map(full_like, params))
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
         require_float_leaves(self.name, "updates", updates)

@@ -40,7 +40,7 @@ class ApplyIfFinite(Wrapper):
 
     def init(self, params: PyTree) -> ApplyIfFiniteState:
         require_float_leaves(self.name, "params", params)
-        in_a_row, total = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
+        in_a_row, total = (jnp.zeros((), jnp.int32) for _ in range(2))  # two buffers, for donation
         return ApplyIfFiniteState(in_a_row, jnp.ones((), bool), total, self.inner.init(params))
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:

@@ -171,3 +171,10 @@ def _is_prefix(labels: PyTree, params: PyTree) -> bool:
 def is_floating(x: Any) -> bool:
     """Whether a leaf can be trained: floating or complex."""
     return bool(jnp.issubdtype(jnp.result_type(x), jnp.inexact))
+
+
+def nested(path: tuple[Any, ...], x: Any) -> PyTree:
+    """A tree whose only leaf is ``x``, at a path that prints alike."""
+    for key in reversed(path):
+        x = {str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key)))): x}
+    return x

@@ -15,7 +15,7 @@ from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.types import GradientTransformation, PyTree
-from jaxopt_slides._parts.labels import Function, Kind, Tree, is_floating
+from jaxopt_slides._parts.labels import Function, Kind, Tree, is_floating, nested
 from jaxopt_slides._parts.scaling import set_to_zero
 
 
@@ -97,7 +97,7 @@ class Partition(Node):
         for label, (path, x) in zip(labels, leaves, strict=True):
             member = self.members[self.kind.known.index(label)]
             if not is_floating(x) and not member.inert:
-                require_float_leaves(member.name, "parameters", _nested(path, x))
+                require_float_leaves(member.name, "parameters", nested(path, x))
         return [
             [label == k and is_floating(x) for label, (_, x) in zip(labels, leaves, strict=True)]
             for k in self.kind.known
@@ -106,9 +106,9 @@ class Partition(Node):
     def require_state(self, state: PyTree) -> None:
         require_class(self.name, state, PartitionState)
         expected = sorted(map(str, self.kind.known))
-        states = state.inner_states
-        if not isinstance(states, dict) or sorted(states) != expected:
-            got = sorted(map(str, states)) if isinstance(states, dict) else type(states).__name__
+        got: Any = state.inner_states
+        got = sorted(map(str, got)) if isinstance(got, dict) else type(got).__name__
+        if got != expected:
             raise TypeError(
                 f"{self.name}: expected a dict of one state for each of {expected}, got {got!s:.200}. "
                 f"Was this state made by another optimizer?"
@@ -137,13 +137,6 @@ def _of(x: Any, mine: list[bool], treedef: Any) -> Any:
 def _untouched(x: Any) -> Any:
     """The update of a leaf that no one trains: an array of no tangents where it is not floating."""
     return x if is_floating(x) else np.zeros(np.shape(x), jax.dtypes.float0)
-
-
-def _nested(path: tuple[Any, ...], x: Any) -> PyTree:
-    """A tree whose only leaf is ``x``, at a path that prints alike."""
-    for key in reversed(path):
-        x = {str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key)))): x}
-    return x
 
 
 def _partition(kind: Kind, transforms: list[Any], labels: Any) -> GradientTransformation:

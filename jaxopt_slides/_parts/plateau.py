@@ -45,19 +45,19 @@ class ReduceOnPlateau(Rule):
     def require_extras(self, extra) -> None:
         value = extra.get("value")
         dtype = None if isinstance(value, bool) else dtype_of(value)
+        shape = getattr(value, "shape", ())
         real_number = dtype is not None and any(jnp.issubdtype(dtype, k) for k in KINDS)
-        if value is None or not real_number or jnp.shape(value):
-            came = f"an array of {dtype} of shape {jnp.shape(value)}" if hasattr(value, "shape") else ""
+        if value is None or not real_number or shape:
+            came = f"an array of {dtype} of shape {shape}" if hasattr(value, "shape") else ""
             raise TypeError(
                 f"reduce_on_plateau needs the metric, one real number, but {came or shown(value)} "
                 f"came: call update(updates, state, params, value=loss)."
             )
 
     def start(self, params):
-        dtype, waited, cooling = widest(params), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
-        return ReduceOnPlateauState(
-            0, jnp.ones((), dtype), jnp.full((), jnp.inf, dtype), waited, cooling
-        )
+        waited, cooldown = (jnp.zeros((), jnp.int32) for _ in range(2))  # two buffers, for donation
+        one = jnp.ones((), widest(params))
+        return ReduceOnPlateauState(0, one, jnp.inf * one, waited, cooldown)
 
     def step(self, updates, s, value):
         value = jnp.asarray(value).astype(s.best_value.dtype)

@@ -85,8 +85,7 @@ class MixedPrecision(Wrapper):
 
     def _require_mode(self, state: PyTree) -> None:
         """The state must be that of this mode."""
-        field = "key" if self.mode == STOCHASTIC else "master"
-        other = "master" if self.mode == STOCHASTIC else "key"
+        field, other = ("key", "master") if self.mode == STOCHASTIC else ("master", "key")
         if getattr(state, other) is not None:
             raise TypeError(
                 f"{self.name}: {self.mode!r} keeps a {field}, but the state has a {other}. Was it made "
@@ -98,9 +97,8 @@ class MixedPrecision(Wrapper):
         leaves, treedef = jax.tree.flatten(params)
         if self.mode == STOCHASTIC:
             return [widen(w) for w in leaves]
-        filled = [
-            jax.tree.map(lambda _: 0, t, is_leaf=lambda x: x is None) for t in (params, state.master)
-        ]
+        both = (params, state.master)  # compared with a leaf for every None, then without
+        filled = jax.tree.map(lambda _: 0, both, is_leaf=lambda x: x is None)
         require_same_tree(self.name, "params", filled[0], "state's master", filled[1])
         of_narrow = treedef.unflatten(w if is_narrow(w) else None for w in leaves)
         require_same_tree(self.name, "narrow params", of_narrow, "state's master", state.master)
@@ -134,7 +132,12 @@ def _nearest(x: jax.Array, dtype: Any) -> jax.Array:
     """``x`` rounded to ``dtype``, in its own dtype."""
     if dtype == x.dtype:
         return x
-    return _in_range(x, dtype).astype(dtype).astype(x.dtype)
+    return _rounded(_in_range(x, dtype), dtype).astype(x.dtype)
+
+
+def _rounded(x: jax.Array, dtype: Any) -> jax.Array:
+    """``x`` in ``dtype``; XLA may not take this and the widening after it for nothing."""
+    return jax.lax.optimization_barrier(x.astype(dtype))
 
 
 def stochastically_rounded(
@@ -163,7 +166,7 @@ def stochastically_rounded(
 def _neighbour(draw: jax.Array, x: jax.Array, dtype: Any) -> jax.Array:
     """The lower or the upper neighbour of ``x`` in ``dtype``, in the dtype of ``x``."""
     x = _in_range(x, dtype)
-    nearest = x.astype(dtype)
+    nearest = _rounded(x, dtype)
     up, down = jnp.asarray(jnp.inf, dtype), jnp.asarray(-jnp.inf, dtype)
     below = nearest.astype(x.dtype) <= x
     low = jnp.where(below, nearest, jnp.nextafter(nearest, down)).astype(x.dtype)
@@ -248,7 +251,7 @@ def accumulator_dtype(tx: GradientTransformation, dtype: Any) -> GradientTransfo
 
     Steps are still computed in float32 or wider; only what is kept between them is rounded. It loses
     what a narrow state cannot hold: in bfloat16, Adagrad's sum stops growing at 256 times the
-    newest square, a mean of squares with decay 0.999 stalls at a quarter of its value, and a velocity
+    newest square, a mean of squares with decay 0.999 stalls at a fifth to a third, and a velocity
     forgets gradients smaller than 1/256 of it.
 
     Args:

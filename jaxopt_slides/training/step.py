@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxopt_slides._core.apply import apply_updates
 from jaxopt_slides._core.assertions import enabled
@@ -65,14 +66,14 @@ class Program(NamedTuple):
 
     def value(self, params: PyTree, *batch: PyTree) -> Any:
         """What the loss returns, which must be one real number, and something else with has_aux."""
-        returned = self.loss(params, *batch)
+        returned: Any = self.loss(params, *batch)
         pair = isinstance(returned, tuple | list) and len(returned) == 2
-        value = returned[0] if self.has_aux and pair else returned
+        value: Any = returned[0] if self.has_aux and pair else returned
         dtype = dtype_of(value)
-        is_real = dtype is not None and jnp.issubdtype(dtype, jnp.floating) and not jnp.shape(value)
+        is_real = dtype is not None and jnp.issubdtype(dtype, jnp.floating) and not np.shape(value)
         if is_real and (pair or not self.has_aux):
             return returned
-        came = shown(value) if dtype is None else f"an array of {dtype} of shape {jnp.shape(value)}"
+        came = shown(value) if dtype is None else f"an array of {dtype} of shape {np.shape(value)}"
         came = f"a {type(value).__name__}" if isinstance(value, tuple | list | dict) else came
         wanted = "a pair of one real number and anything" if self.has_aux else "one real number"
         hint = " A loss that returns more takes has_aux=True." if pair and not self.has_aux else ""

@@ -53,7 +53,7 @@ class ReduceOnPlateau(Rule):
     def step(self, updates, s, value):
         value = jnp.asarray(value).astype(s.best_value.dtype)
         least = self.rtol * jnp.abs(s.best_value) + self.atol
-        improved = value < jnp.where(jnp.isfinite(s.best_value), s.best_value - least, jnp.inf)
+        improved = value < jnp.where(s.best_value == jnp.inf, jnp.inf, s.best_value - least)
         waited = jnp.where(improved, 0, s.plateau_count + 1)
         cooling = s.cooldown_count > 0
         cut = ~cooling & (waited >= self.patience)

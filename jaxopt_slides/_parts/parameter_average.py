@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxopt_slides._core.apply import add_update
 from jaxopt_slides._core.checks import require_float_leaves, require_same_shapes, require_same_tree
-from jaxopt_slides._core.dtypes import cast, copy_of, dtypes_of, real, widen
+from jaxopt_slides._core.dtypes import cast, copy_of, dtypes_of, real, wide, widen
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper
@@ -84,7 +84,9 @@ class AverageParams(Wrapper):
         step = step_of if self.in_python else type(self.inner).update
         u, inner_state = step(self.inner, updates, inner_state, context)
         given = u if self.keeps_wide else cast(u, context.dtypes)
-        params = jax.tree.map(lambda w, x: widen(add_update(w, x)), context.params, given)
+        params = jax.tree.map(
+            widen, _rounded(jax.tree.map(add_update, context.params, _rounded(given)))
+        )
         rule = self.rule.at(state.count, state.log_decay.dtype)
         decays = rule.follow(state.log_decay, state.log_decay_rest)
         average = self._averaged(state, decays[0], params)
@@ -103,6 +105,12 @@ class AverageParams(Wrapper):
             return jnp.where(state.count == 0, w, new)
 
         return jax.tree.map(follow, state.average, params)
+
+
+def _rounded(tree: PyTree) -> PyTree:
+    """The tree as it is; without a barrier XLA takes narrowing and widening again for nothing."""
+    narrow = any(wide(d) != d for d in dtypes_of(tree))
+    return jax.lax.optimization_barrier(tree) if narrow else tree
 
 
 def average_params(tx: Any, decay: Hyperparameter) -> GradientTransformation:

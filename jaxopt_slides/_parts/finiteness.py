@@ -39,8 +39,8 @@ class ApplyIfFinite(Wrapper):
 
     def init(self, params: PyTree) -> ApplyIfFiniteState:
         require_float_leaves(self.name, "params", params)
-        zero = jnp.zeros((), jnp.int32)
-        return ApplyIfFiniteState(zero, jnp.ones((), bool), zero, self.inner.init(params))
+        in_a_row, total = (jnp.zeros((), jnp.int32) for _ in range(2))  # two buffers, to be donated
+        return ApplyIfFiniteState(in_a_row, jnp.ones((), bool), total, self.inner.init(params))
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
         require_float_leaves(self.name, "updates", updates)

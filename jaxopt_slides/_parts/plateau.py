@@ -47,8 +47,9 @@ class ReduceOnPlateau(Rule):
             )
 
     def start(self, params):
-        zero, one = jnp.zeros((), jnp.int32), jnp.ones((), widest(params))
-        return ReduceOnPlateauState(zero, one, jnp.inf * one, zero, zero)
+        one = jnp.ones((), widest(params))
+        counts = (jnp.zeros((), jnp.int32) for _ in range(2))  # one buffer could not be donated twice
+        return ReduceOnPlateauState(0, one, jnp.inf * one, *counts)
 
     def step(self, updates, s, value):
         value = jnp.asarray(value).astype(s.best_value.dtype)

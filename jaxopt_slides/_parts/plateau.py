@@ -116,7 +116,8 @@ def reduce_on_plateau(
     Note:
       optax (``contrib.reduce_on_plateau``) and torch (``ReduceLROnPlateau``, which waits one step
       more) agree on positive metrics. optax compares with :math:`(1 - \text{rtol})\,b`, which below
-      0 takes a slightly *worse* metric for a better one.
+      0 takes a slightly *worse* metric for a better one. An ``optax.chain`` hands the metric to
+      members of optax's class alone: ``optax.GradientTransformationExtraArgs(*reduce_on_plateau())``.
     """
     for name, value, least in (("patience", patience, 1), ("cooldown", cooldown, 0)):
         if isinstance(value, bool) or not isinstance(value, int):

@@ -60,7 +60,7 @@ def means(gradients, k):
 
 
 @every_rule
-@pytest.mark.parametrize("k", [1, 2, 5])
+@pytest.mark.parametrize("k", [2, 5])
 def test_microbatches_equal_one_batch(name, k, x64):
     """In float64, and in between no bit of a parameter changes; a weight of -0.0 neither."""
     gradients, params = microbatches(4 * k + k // 2, jnp.float64), params_of(jnp.float64)

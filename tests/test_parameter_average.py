@@ -179,11 +179,10 @@ def test_before_the_first_step_it_is_a_copy_of_the_parameters():
     "tx",
     [
         jos.average_params(jos.momentum(0.125), 0.9),
-        jos.average_params(jos.identity(), 0.9),
         jos.average_params(jos.mixed_precision(jos.sgd(0.1)), 0.9),
         jos.multi_steps(jos.average_params(jos.sgd(0.1), 0.9), 1),
     ],
-    ids=["momentum", "identity", "mixed", "accumulated"],
+    ids=["momentum", "mixed", "accumulated"],
 )
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_parameters_and_state_can_be_donated_together(tx, dtype):

@@ -61,8 +61,8 @@ class MultiSteps(Wrapper):
 
     def init(self, params: PyTree) -> MultiStepsState:
         require_float_leaves(self.name, "params", params)
-        zeros = (jnp.zeros((), jnp.int32) for _ in range(2))  # one buffer could not be donated twice
-        return MultiStepsState(*zeros, self.inner.init(params), jax.tree.map(full_like, params))
+        mini, done = (jnp.zeros((), jnp.int32) for _ in range(2))  # two buffers, to be donated
+        return MultiStepsState(mini, done, self.inner.init(params), jax.tree.map(full_like, params))
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
         require_float_leaves(self.name, "updates", updates)

@@ -48,8 +48,8 @@ class ReduceOnPlateau(Rule):
 
     def start(self, params):
         one = jnp.ones((), widest(params))
-        counts = (jnp.zeros((), jnp.int32) for _ in range(2))  # one buffer could not be donated twice
-        return ReduceOnPlateauState(0, one, jnp.inf * one, *counts)
+        waited, cooling = (jnp.zeros((), jnp.int32) for _ in range(2))  # two buffers, to be donated
+        return ReduceOnPlateauState(0, one, jnp.inf * one, waited, cooling)
 
     def step(self, updates, s, value):
         value = jnp.asarray(value).astype(s.best_value.dtype)

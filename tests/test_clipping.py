@@ -195,7 +195,7 @@ def random_tree(leaves):
 
 
 @given(leaves=TREES, exponent=st.integers(-3, 3))
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_random_trees_of_mixed_dtypes(leaves, exponent):
     """The factor is at hand in the widest dtype, and each leaf is rounded once, in its own."""
     with jax.enable_x64(True):
@@ -222,7 +222,7 @@ def test_inside_the_ball_nothing_changes(dtype, max_norm):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_random_gradients_inside_the_ball_come_back(seed):
     rng = np.random.default_rng(seed)
     g = {"w": jnp.asarray(rng.standard_normal(7) * 10.0 ** rng.uniform(-30, 30), jnp.float32)}

@@ -33,6 +33,26 @@ STEPPING = {
     "scheduled": lambda: jos.momentum(0.1, jos.linear_schedule(0.5, 0.99, 10)),
 }
 
+MASK = {"all": True, "rows": True, "none": False, "narrow": True}
+WRAPPERS = {
+    "clipped": lambda: jos.chain(
+        jos.clip_by_global_norm(1.0), jos.clip(0.5), jos.zero_nans(), jos.momentum(0.1)
+    ),
+    "multi_steps": lambda: jos.multi_steps(jos.momentum(0.1), 1),
+    "apply_if_finite": lambda: jos.apply_if_finite(jos.rmsprop(0.1, momentum=0.9), 3),
+    "average_params": lambda: jos.average_params(jos.momentum(0.1), 0.9),
+    "plateau": lambda: jos.chain(jos.momentum(0.1), jos.reduce_on_plateau(0.5, patience=1)),
+    "as_static": lambda: jos.as_static(jos.momentum(0.1)),
+    "checked": lambda: jos.checked(jos.momentum(0.1)),
+    "nested": lambda: jos.average_params(
+        jos.multi_steps(jos.apply_if_finite(jos.adagrad(0.1), 3), 2), 0.9
+    ),
+    "masked": lambda: jos.masked(jos.momentum(0.1), MASK),
+    "partition": lambda: jos.partition({True: jos.momentum(0.1), False: jos.adagrad(0.1)}, MASK),
+    "mixed_precision": lambda: jos.mixed_precision(jos.momentum(0.1)),
+}
+every_wrapper = pytest.mark.parametrize("name", WRAPPERS)
+
 
 def make_mesh(name):
     kind, shape = MESHES[name]
@@ -105,6 +125,66 @@ def test_init_under_the_callers_jit(mesh, wanted):
         assert len(found) == expected_columns(tx)
         for column in found:
             lies_as(column, params)
+
+
+def lying_columns(state, params):
+    """Every params-shaped tree in a wrapper's state lies as the parameters; how many there are.
+
+    A group's tree has None where another group's leaves are.
+    """
+    known, found = set(params), 0
+    is_column = lambda t: isinstance(t, dict) and set(t) == known  # noqa: E731
+    for tree in jax.tree.leaves(state, is_leaf=is_column):
+        if is_column(tree):
+            here = {k: x for k, x in tree.items() if x is not None}
+            lies_as(here, {k: params[k] for k in here})
+            found += bool(here)
+    return found
+
+
+COLUMNS = {"apply_if_finite": 2, "multi_steps": 2, "average_params": 2, "nested": 3}
+COLUMNS |= {"partition": 2, "mixed_precision": 2}  # and one in the others
+
+
+@pytest.mark.parametrize("mesh", ["Auto-4x2", "Explicit-4x2"])
+@every_wrapper
+def test_states_of_wrappers(name, mesh):
+    """From init and after updates, eager and jitted, with the numbers of one device."""
+    mesh, tx = make_mesh(mesh), WRAPPERS[name]()
+    params = make_params(mesh)
+
+    def take(params, state):
+        updates, state = tx.update(params, state, params, value=jnp.float32(1))
+        return jos.apply_updates(params, updates), state
+
+    def trail(params, init, step):
+        states = [(params, init(params))]
+        return [*states, step(*states[-1])]
+
+    with with_mesh(mesh, mesh.axis_types[0] is AxisType.Explicit):
+        trails = [trail(params, tx.init, take)]
+        if name != "checked":  # which under jit needs chex.chexify
+            trails.append(trail(params, jax.jit(tx.init), jax.jit(take)))
+    with with_mesh(mesh, True):
+        assert lying_columns(jax.jit(tx.init)(params), params) == COLUMNS.get(name, 1)
+    for w, state in (pair for states in trails for pair in states):
+        lies_as(w, params)
+        assert lying_columns(state, params) == COLUMNS.get(name, 1)
+    one_device = jax.tree.map(lambda w: jax.device_put(np.asarray(w), jax.devices()[0]), params)
+    for single, *many in zip(trail(one_device, tx.init, take), *trails, strict=True):
+        for sharded in many:
+            near(sharded, single)
+
+
+def near(sharded, single):
+    """Norms over devices are summed in another order; a bfloat16 value may round to its neighbour."""
+    for a, b in zip(jax.tree.leaves(sharded), jax.tree.leaves(single), strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        rtol = 2**-7 if a.dtype == jnp.bfloat16 else 1e-5
+        if jnp.issubdtype(a.dtype, jnp.floating):
+            np.testing.assert_allclose(np.float32(a), np.float32(b), rtol=rtol, atol=rtol)
+        else:
+            np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1])

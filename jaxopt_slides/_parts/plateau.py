@@ -62,7 +62,7 @@ class ReduceOnPlateau(Rule):
     def step(self, updates, s, value):
         value = jnp.asarray(value).astype(s.best_value.dtype)
         least = self.rtol * jnp.abs(s.best_value) + self.atol
-        improved = value < jnp.where(jnp.isfinite(s.best_value), s.best_value - least, jnp.inf)
+        improved = value < jnp.where(s.best_value == jnp.inf, jnp.inf, s.best_value - least)
         waited = jnp.where(improved, 0, s.plateau_count + 1)
         cooling = s.cooldown_count > 0
         cut = ~cooling & (waited >= self.patience)
@@ -124,7 +124,8 @@ def reduce_on_plateau(
     Note:
       optax (``contrib.reduce_on_plateau``) and torch (``ReduceLROnPlateau``, which waits one step
       more) agree on positive metrics. optax compares with :math:`(1 - \text{rtol})\,b`, which below
-      0 takes a slightly *worse* metric for a better one.
+      0 takes a slightly *worse* metric for a better one. An ``optax.chain`` hands the metric to
+      members of optax's class alone: ``optax.GradientTransformationExtraArgs(*reduce_on_plateau())``.
     """
     for name, value, least in (("patience", patience, 1), ("cooldown", cooldown, 0)):
         if (steps := as_integer(value)) is None:

@@ -556,6 +556,12 @@ def mean_of_clipped_terms(gradients, **h):
 WRAPPERS = [
     Case("clip", jos.clip, {"max_delta": 1.0}, oracle.clip),
     Case("clip_by_global_norm", jos.clip_by_global_norm, {"max_norm": 1.0}, oracle.clip_by_global_norm),
+    Case(  # some of the gradients are inside this ball
+        "clip_by_global_norm-loose",
+        jos.clip_by_global_norm,
+        {"max_norm": 7e5},
+        oracle.clip_by_global_norm,
+    ),
     Case("zero_nans", jos.zero_nans, {}, oracle.identity),
     wrapper_case(
         "zero_nans-poisoned",
@@ -651,11 +657,13 @@ WRAPPERS = [
         refuses="depends on a metric",
     ),
     wrapper_case(
-        "mixed_precision-momentum",
-        lambda **h: jos.mixed_precision(jos.momentum(**h)),
-        BALL,
-        oracle.momentum,
-        linear(oracle.momentum),
+        "mixed_precision-coupled",
+        lambda weight_decay, **h: jos.mixed_precision(
+            jos.chain(jos.add_decayed_weights(weight_decay), jos.momentum(**h))
+        ),
+        {"weight_decay": 0.1} | BALL,
+        coupled,
+        coupled_terms,
         exempt=NARROW_UPDATES,
     ),
     wrapper_case(
@@ -736,4 +744,9 @@ DEBIASED = {
 # A centered rule at decay 0 has no variance: all of its denominator is rounding and eps.
 CENTERED = {c.name for c in CASES if "centered" in c.name or "stddev" in c.name}
 # All leaves meet in one number, so that those of one dtype have no reference of their own.
-GLOBAL = {"clip_by_global_norm", "apply_if_finite-poisoned", "nested-wrappers"}
+GLOBAL = {
+    "clip_by_global_norm",
+    "clip_by_global_norm-loose",
+    "apply_if_finite-poisoned",
+    "nested-wrappers",
+}

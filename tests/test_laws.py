@@ -1,9 +1,14 @@
 """Every law of laws.py for every optimizer of cases.py."""
 
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
+import jaxopt_slides as jos
 from tests import laws
-from tests.cases import CASES
+from tests.cases import CASES, WRAPPERS
 
 # The law outermost, so that pytest -x and the timing report go law by law.
 PAIRS = [(law, case) for law in laws.LAWS for case in CASES if law in laws.laws_of(case)]
@@ -26,3 +31,32 @@ def test_an_exemption_names_a_law_and_a_reason():
     for case in CASES:
         assert set(case.exempt) <= known, case.name
         assert all(case.exempt.values()), case.name
+
+
+# checked is no case: a law that traces would have to trace inside chex.chexify, and nothing else.
+@pytest.mark.parametrize("case", WRAPPERS, ids=repr)
+def test_checked_changes_nothing(case):
+    tx, w = case.tx(), jnp.asarray([1.0, -2.0, 0.5], jnp.float32)
+    checked = jos.checked(tx)
+    state, plain = checked.init(w), tx.init(w)
+    laws.require_equal(state.inner_state, plain, f"{case}: init")
+    for t in range(2):
+        expected, plain = laws.step(tx, w, plain, w, t)
+        updates, state = laws.step(checked, w, state, w, t)
+        laws.require_equal((updates, state.inner_state), (expected, plain), f"{case}: step {t}")
+    assert int(state.count) == 2
+    assert jos.hyperparams(checked) == jos.hyperparams(tx)
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in WRAPPERS if c.name in {"reduce_on_plateau", "nested-wrappers"}], ids=repr
+)
+def test_checked_inside_chexify(case):
+    checked, w = jos.checked(case.tx()), jnp.asarray([1.0, -2.0, 0.5], jnp.float32)
+    expected = laws.step(checked, w, checked.init(w), w)
+    step = chex.chexify(jax.jit(lambda w: laws.step(checked, w, checked.init(w), w)), async_check=False)
+    got = step(w)
+    chex.block_until_chexify_assertions_complete()
+    assert jax.tree.structure(got) == jax.tree.structure(expected)
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=4 * laws.ULP32)

@@ -185,6 +185,45 @@ def test_squares_that_overflow_or_vanish_give_no_nan():
         np.testing.assert_allclose(got, [0, -1e-23, 0, 0], rtol=1e-5)
 
 
+# The references of the wrappers on numbers that can be worked out by hand, for who checks the checkers.
+
+
+def test_the_reference_of_multi_steps_is_a_mean():
+    got = oracle.multi_steps([2.0, 4.0, 9.0, 1.0], oracle.identity, 2)
+    np.testing.assert_array_equal(got, [0, 3, 0, 5])
+    got = oracle.multi_steps([2.0, 4.0, 9.0, 1.0], oracle.identity, lambda update: 1 + update)
+    np.testing.assert_array_equal(got, [2, 0, 6.5, 0])
+
+
+def test_the_reference_of_apply_if_finite_lets_the_last_straw_through():
+    got = oracle.apply_if_finite(np.array([1, np.nan, np.inf, 2, np.inf, 3]), oracle.identity, 1)
+    np.testing.assert_array_equal(got, [1, 0, np.inf, 2, 0, 3])
+
+
+def test_the_reference_of_average_params():
+    np.testing.assert_allclose(oracle.average_params([2.0, 1.0], 0.5), [2, 4 / 3], rtol=1e-15)
+
+
+def test_the_reference_of_reduce_on_plateau():
+    values = [3.0, 3.0, 3.0, 3.0, 3.0, 2.0, 2.0]
+    numbers = {"factor": 0.5, "rtol": 0.0, "atol": 0.0, "min_scale": 0.2, "patience": 2, "cooldown": 1}
+    got = oracle.reduce_on_plateau(np.ones(7), values, **numbers)
+    np.testing.assert_array_equal(got, [1, 1, 0.5, 0.5, 0.5, 0.5, 0.5])
+    got = oracle.reduce_on_plateau(np.ones(7), [3.0] * 7, **{**numbers, "cooldown": 0})
+    np.testing.assert_array_equal(got, [1, 1, 0.5, 0.5, 0.25, 0.25, 0.2])
+
+
+def test_the_references_of_clipping_and_of_groups():
+    np.testing.assert_array_equal(oracle.clip([np.array([3 - 0.5j])], 1.0), [[1 - 0.5j]])
+    got = oracle.clip_by_global_norm([np.array([3.0, 4.0])], 1.0)
+    np.testing.assert_allclose(got, [[0.6, 0.8]], rtol=1e-15)
+    two = np.array([[1.0, 2.0]])
+    np.testing.assert_array_equal(oracle.freeze(two, [True, False]), [[0, 2]])
+    half = {"learning_rate": 0.5}
+    got = oracle.masked(two, [True, False], lambda g: oracle.sgd(g, **half))
+    np.testing.assert_array_equal(got, [[-0.5, 2]])
+
+
 def test_oracle_imports_neither_jax_nor_the_package():
     import ast
     import pathlib

@@ -281,7 +281,7 @@ def test_a_stack_accumulates_for_each():
 
 def test_bad_arguments():
     for k, error, text in [
-        (0, ValueError, "every_k must be at least 1, got 0."),
+        (0, ValueError, "every_k must be at least 1 and fit into int32, got 0."),
         (
             2.0,
             TypeError,

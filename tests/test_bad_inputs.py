@@ -17,6 +17,7 @@ import optax
 import pytest
 
 import jaxopt_slides as jos
+from jaxopt_slides._core.node import NotChexifiedError
 
 
 class Bad(NamedTuple):
@@ -900,7 +901,7 @@ TABLE = [
     Bad(
         "checked without chexify",
         lambda: jax.jit(jos.checked(BALL).update)(PARAMS, jos.checked(BALL).init(PARAMS)),
-        RuntimeError,
+        NotChexifiedError,
         "checked(momentum) asserts values, which takes chex.chexify around the outermost jax.jit: "
         "step = chex.chexify(jax.jit(step)). make_step and fit do that with checked=True.",
     ),

@@ -223,7 +223,7 @@ def test_in_a_stack_each_optimizer_skips_for_itself():
 
 def test_bad_arguments():
     for value, error, text in [
-        (-1, ValueError, "max_consecutive_errors must be at least 0, got -1."),
+        (-1, ValueError, "max_consecutive_errors must be at least 0 and fit into int32, got -1."),
         (1.0, TypeError, "max_consecutive_errors must be an integer, got 1.0."),
         (True, TypeError, "max_consecutive_errors must be an integer, got True."),
     ]:

@@ -189,14 +189,16 @@ def test_derivatives_by_the_factor_and_a_stack_of_factors():
 
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["eagerly", "jit"])
 def test_a_missing_metric(wrap):
-    text = "reduce_on_plateau needs the metric, one number, but {} came: call update(updates, state, "
+    text = (
+        "reduce_on_plateau needs the metric, one real number, but {} came: call update(updates, state, "
+    )
     text += "params, value=loss)."
     for tx in (jos.reduce_on_plateau(), jos.chain(jos.sgd(0.1), jos.reduce_on_plateau())):
         state = tx.init(jnp.ones(2))
         for extra, came in [
-            ({}, "none"),
-            ({"value": None}, "none"),
-            ({"value": jnp.ones(2)}, "an array of shape (2,)"),
+            ({}, "None"),
+            ({"value": None}, "None"),
+            ({"value": jnp.ones(2)}, "an array of float32 of shape (2,)"),
         ]:
             with pytest.raises(TypeError, match=re.escape(text.format(came))):
                 wrap(tx.update)(jnp.ones(2), state, None, **extra)
@@ -209,9 +211,9 @@ def test_bad_arguments():
         ({"rtol": -1.0}, ValueError, "rtol must be finite and at least 0, got -1.0."),
         ({"atol": -1.0}, ValueError, "atol must be finite and at least 0, got -1.0."),
         ({"min_scale": 2.0}, ValueError, "min_scale must be in [0, 1], got 2.0."),
-        ({"patience": 0}, ValueError, "patience must be at least 1, got 0."),
+        ({"patience": 0}, ValueError, "patience must be at least 1 and fit into int32, got 0."),
         ({"patience": 1.0}, TypeError, "patience must be an integer, got 1.0."),
-        ({"cooldown": -1}, ValueError, "cooldown must be at least 0, got -1."),
+        ({"cooldown": -1}, ValueError, "cooldown must be at least 0 and fit into int32, got -1."),
         ({"cooldown": True}, TypeError, "cooldown must be an integer, got True."),
     ]:
         with pytest.raises(error, match=re.escape("reduce_on_plateau: " + text)):

@@ -87,7 +87,7 @@ class MultiSteps(Wrapper):
             return u, MultiStepsState(n, state.gradient_step, inner_state, total)
 
         complete = n >= self._k(state.gradient_step)
-        if self.in_python and not is_traced(complete):
+        if not is_traced(complete):
             return last() if bool(complete) else between()
         return jax.lax.cond(complete, last, between)
 

@@ -1,0 +1,239 @@
+"""Laws of numbers: dtypes, zeros, extremes, and rounding that accumulates."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxopt_slides.testing._helpers import (
+    DTYPES,
+    constant,
+    differing,
+    find,
+    finite,
+    hypothesis,
+    in_each,
+    last,
+    require_close,
+    require_finite,
+    running,
+    show,
+    stacked,
+    trajectory,
+    x64,
+)
+from jaxopt_slides.testing._subject import Fault, NotApplicable, PyTree, Subject
+
+STEPS = 1000  # a bfloat16 mean square with decay 0.999 stalls after 300
+
+
+def _takes_complex(subject: Subject) -> bool:
+    try:
+        jax.eval_shape(functools.partial(_one, subject), subject.params("complex64"))
+    except Exception:  # noqa: BLE001 (refusing complex leaves is anyone's right)
+        return False
+    return True
+
+
+def _one(subject: Subject, params: PyTree) -> Any:
+    tx = subject.tx()
+    state = tx.init(params)
+    return state, *subject.update(tx, params, state, params)
+
+
+def precision_is_kept(subject: Subject) -> None:
+    """Every float dtype is accepted, and no update is narrower than its gradient."""
+    for dtype in DTYPES:
+        if dtype == "complex64" and not _takes_complex(subject):
+            continue
+        with x64(dtype), running(f"{dtype} leaves"):
+            params = subject.params(dtype)
+            _, updates, _ = jax.eval_shape(functools.partial(_one, subject), params)
+        for leaf in jax.tree.leaves(updates):
+            with jax.numpy_dtype_promotion("standard"), x64(dtype):
+                wider = jnp.promote_types(leaf.dtype, dtype)
+            if wider != leaf.dtype:
+                raise Fault(f"a {dtype} gradient gave a {leaf.dtype} update")
+
+
+def state_is_a_scan_carry(subject: Subject) -> None:
+    """State keeps tree, shapes and dtypes, from init through every update, eager or traced."""
+    for dtype in DTYPES:
+        params = subject.params()
+        if dtype == "complex64" and not _takes_complex(subject):
+            continue
+        with x64(dtype):
+            params = subject.params(dtype)
+            try:
+                state, _, after = jax.eval_shape(functools.partial(_one, subject), params)
+            except Exception:  # noqa: BLE001, S112 (a fault of precision_is_kept, not of this law)
+                continue
+            if change := differing(state, after):
+                raise Fault(f"{dtype} parameters: state{change} in the first update")
+            if change := differing(state, subject.tx().init(params)):
+                raise Fault(f"{dtype} parameters: traced init's state{change} in an eager init")
+    _scan_of_nothing(subject)
+
+
+def _scan_of_nothing(subject: Subject) -> None:
+    """A scan of length 0 returns the state that it was given."""
+    params, tx = subject.params(), subject.tx()
+    state = tx.init(params)
+    none = jax.tree.map(lambda g: g[:0], stacked(subject, 1))
+    with running("a scan of length 0"):
+        after, _ = jax.lax.scan(lambda s, g: subject.update(tx, g, s, params)[::-1], state, none)
+    if change := differing(state, after):
+        raise Fault(f"a scan of length 0: state{change}")
+
+
+def _in_dtypes(subject: Subject, dtypes: tuple[str, ...], make: Any) -> dict[str, PyTree]:
+    """The trajectories of ``make(dtype)``'s gradients, in one program."""
+
+    def program(params: PyTree, gradients: PyTree) -> PyTree:
+        return trajectory(subject, subject.tx(), gradients, params)
+
+    results = in_each({d: (program, (subject.params(d), make(d))) for d in dtypes})
+    if not results:
+        raise NotApplicable("it runs in none of these dtypes")
+    return results
+
+
+def zero_gradients_are_finite(subject: Subject) -> None:
+    """Gradients of exactly zero give finite updates, in float16 too, where 1e-8 is zero."""
+    dtypes = ("float32", "bfloat16", "float16", "complex64")
+    zeros = _in_dtypes(subject, dtypes, lambda d: jax.tree.map(jnp.zeros_like, stacked(subject, 3, d)))
+    for dtype, updates in zeros.items():
+        require_finite(updates, f"three zero gradients in {dtype}")
+
+
+def constant_gradients_stay_finite(subject: Subject) -> None:
+    """200 times the same gradient, 11 and 13, stays finite: no variance rounds below zero."""
+
+    def elevens(dtype: str) -> PyTree:
+        values = iter((11, 13, 11, 13, 11, 13))
+        return constant(
+            jax.tree.map(lambda g: jnp.full_like(g, next(values)), subject.gradients(0, dtype)), 200
+        )
+
+    updates = _in_dtypes(subject, ("float32",), elevens)["float32"]
+    for t in range(200):
+        if not finite(now := jax.tree.map(lambda u, t=t: u[t], updates)):
+            raise Fault(f"gradients of 11 and 13, float32: got {show(now)} at step {t}")
+
+
+def any_gradient_is_finite(subject: Subject) -> None:
+    """Three updates of any float32 gradients up to 1e16 in size, or down to zero, are finite."""
+    st = hypothesis().strategies
+    params, most = subject.params(), float(np.float32(1e16))
+    program = jax.jit(lambda g: trajectory(subject, subject.tx(), g, params))
+
+    def check(values: list[float]) -> None:
+        gradients = jax.tree.map(
+            lambda g: jnp.broadcast_to(
+                jnp.asarray(values, jnp.float32).reshape(3, *[1] * jnp.ndim(g)), (3, *jnp.shape(g))
+            ),
+            params,
+        )
+        require_finite(last(program(gradients)), f"every element has the gradients {values}")
+
+    sizes = st.one_of(
+        st.sampled_from([0.0, 1.0, -1.0, 1e-30, 1e-20, 1e-10, 1e10, most]),
+        st.floats(-most, most, width=32, allow_subnormal=False),
+    )
+    find(st.lists(sizes, min_size=3, max_size=3), check, 25)
+
+
+def huge_gradients_do_not_erase(subject: Subject) -> None:
+    """One huge gradient, 1e20 in float32 or 300 in float16, neither makes NaN nor zeroes every update."""
+
+    def spike(dtype: str) -> PyTree:
+        size = {"float32": 1e20, "float16": 300}.get(dtype, 1)
+        ordinary = stacked(subject, 3, dtype)
+        return jax.tree.map(
+            lambda g: g.reshape(3, -1).at[0, 0].set(jnp.asarray(size, g.dtype)).reshape(g.shape),
+            ordinary,
+        )
+
+    plain = _in_dtypes(subject, ("float32", "float16"), lambda d: stacked(subject, 3, d))
+    spiked = _in_dtypes(subject, ("float32", "float16"), spike)
+    for dtype, updates in spiked.items():
+        what = f"one gradient of {'1e20' if dtype == 'float32' else '300'} in {dtype}"
+        for t in range(3):
+            now, usual = (jax.tree.map(lambda u, t=t: u[t], x) for x in (updates, plain[dtype]))
+            if not finite(now):
+                raise Fault(f"{what}: expected finite updates, got {show(now)} at step {t}")
+            if not _any(now) and _any(usual):
+                raise Fault(f"{what}: every update is 0 at step {t}; without it {show(usual)}")
+
+
+def _any(tree: PyTree) -> bool:
+    return any(bool(jnp.any(x != 0)) for x in jax.tree.leaves(tree))
+
+
+def narrow_follows_float32(subject: Subject) -> None:
+    """After 1000 equal gradients a bfloat16 or float16 run is within 10 % of the float32 run.
+
+    A sum that stalls at 256, or a mean square at half of its size, is further off; rounding of the
+    updates themselves is not.
+    """
+    subject.require_no_noise()
+
+    def same(dtype: str) -> PyTree:
+        g = jax.tree.map(lambda g: jnp.abs(g).astype(g.dtype), subject.gradients(0, "float32"))
+        return constant(jax.tree.map(lambda x: x.astype(dtype), g), STEPS)
+
+    results = _in_dtypes(subject, ("float32", "bfloat16", "float16"), same)
+    _require_follows(results, "1000 gradients of the same size 0.1 to 2")
+
+
+def small_float16_is_not_lost(subject: Subject) -> None:
+    """After 100 gradients of 2e-5 a float16 run is within 10 % of the float32 run, or rounding to 0."""
+    subject.require_no_noise()
+    small = {"learning_rate": 1e-3} if "learning_rate" in subject.hyperparameters else {}
+
+    def program(params: PyTree, gradients: PyTree) -> PyTree:
+        return trajectory(subject, subject.tx(**small), gradients, params)
+
+    def tiny(dtype: str) -> PyTree:
+        g = jnp.asarray(2e-5, jnp.float16).astype(dtype)  # the same number in both
+        return constant(jax.tree.map(lambda x: jnp.full_like(x, g), subject.params(dtype)), 100)
+
+    runs = {d: (program, (subject.params(d), tiny(d))) for d in ("float32", "float16")}
+    _require_follows(in_each(runs), "100 gradients of 2e-5")
+
+
+def _require_follows(results: dict[str, PyTree], what: str) -> None:
+    wide = last(results.pop("float32"))
+    if not finite(wide):
+        raise NotApplicable("the float32 run is not finite")
+    for dtype, updates in results.items():
+        tiny = 2 * float(jnp.finfo(dtype).smallest_subnormal)
+        for x, y in zip(jax.tree.leaves(last(updates)), jax.tree.leaves(wide), strict=True):
+            got, expected = np.asarray(x, np.float64), np.asarray(y, np.float64)
+            if not np.all(np.abs(got - expected) <= 0.1 * np.abs(expected) + tiny):
+                raise Fault(f"{what}: the last update is {show(x)} in {dtype}, {show(y)} in float32")
+
+
+def complex_gradients_turn(subject: Subject) -> None:
+    """Gradients and parameters times i give updates times i, as |g|² does and g² does not."""
+    subject.require_no_noise()
+    if not _takes_complex(subject):
+        raise NotApplicable("it does not take complex leaves")
+    turn = jnp.asarray(1j, jnp.complex64)
+    gradients = jax.tree.map(lambda g: g * (1 + 0.5 * turn), stacked(subject, 3, "complex64"))
+    params = subject.params("complex64")
+
+    def program(p: PyTree, g: PyTree) -> PyTree:
+        return trajectory(subject, subject.tx(), g, p)
+
+    turned = jax.tree.map(lambda x: x * turn, (params, gradients))
+    results = in_each({"as is": (program, (params, gradients)), "turned": (program, turned)})
+    if len(results) < 2:
+        raise NotApplicable("it does not take complex leaves")
+    plain = results["as is"]
+    require_finite(plain, "three complex gradients")
+    require_close(
+        results["turned"], jax.tree.map(lambda u: u * turn, plain), 1e-3, "gradients and params times i"
+    )

@@ -148,7 +148,7 @@ def in_each(programs: dict[str, tuple[Callable[..., Any], Any]]) -> dict[str, An
     for name, (program, arguments) in programs.items():
         try:
             jax.eval_shape(program, *arguments)
-        except Exception:  # noqa: BLE001, S112 (which dtypes run at all is another law's matter)
+        except Exception:  # which dtypes run at all is another law's matter
             continue
         kept[name] = (program, arguments)
     functions = {n: f for n, (f, _) in kept.items()}

@@ -34,7 +34,7 @@ def _verdict(law: Law, subject: Subject) -> Verdict:
         return Verdict(law.name, "not applicable", str(reason))
     except Fault as fault:
         return Verdict(law.name, "fault", str(fault))
-    except Exception as error:  # noqa: BLE001 (whatever stops a transform is its fault)
+    except Exception as error:  # whatever stops a transform is its fault
         return Verdict(law.name, "fault", f"raised {said(error)}")
     return Verdict(law.name, "ok")
 

@@ -71,7 +71,7 @@ def schedules_start_at_zero(subject: Subject) -> None:
         table = np.array([value, 0.5 * value, 0.25 * value, 0.125 * value], np.float32)
         try:
             got = _with(subject, 1, **{name: lambda t, table=table: jnp.asarray(table)[t]})
-        except Exception:  # noqa: BLE001, S112 (a fault of schedules_are_taken, not of this law)
+        except Exception:  # a fault of schedules_are_taken, not of this law
             continue
         require_close(
             got,
@@ -98,7 +98,7 @@ def schedules_are_taken(subject: Subject) -> None:
             continue
         try:
             got = _with(subject, **{name: schedule})
-        except Exception as error:  # noqa: BLE001 (whatever stops it)
+        except Exception as error:  # whatever stops it
             crashes.append(f"{name}: {said(error)}")
             continue
         expected = _with(subject) if expected is None else expected
@@ -122,7 +122,7 @@ def _require_traceable(subject: Subject) -> None:
     _names(subject)
     try:
         jax.eval_shape(_traced(subject), _arrays(subject))
-    except Exception:  # noqa: BLE001 (it is that law's fault)
+    except Exception:  # it is that law's fault
         raise NotApplicable("its hyperparameters cannot be traced") from None
 
 
@@ -134,7 +134,7 @@ def hyperparameters_may_be_traced(subject: Subject) -> None:
         one = {name: jnp.asarray(subject.hyperparameters[name], jnp.float32)}
         try:
             jax.eval_shape(_traced(subject), one)
-        except Exception as error:  # noqa: BLE001 (whatever stops it)
+        except Exception as error:  # whatever stops it
             crashes.append(f"{name}: {said(error)}")
     if crashes:
         raise Fault("; ".join(crashes))
@@ -167,7 +167,7 @@ def hypergradients_are_finite(subject: Subject) -> None:
 
     try:
         derivative = jax.jit(jax.grad(loss))(_arrays(subject))
-    except Exception as error:  # noqa: BLE001 (a while loop has no reverse derivative)
+    except Exception as error:  # a while loop has no reverse derivative
         raise NotApplicable(f"it has no reverse derivative: {said(error)}") from None
     bad = {n: d for n, d in derivative.items() if not finite(d)}
     if bad:
@@ -212,7 +212,7 @@ def stacks_need_vmap(subject: Subject) -> None:
     leaf = {"w": jnp.ones((3, 2), jnp.float32)}
     try:
         updates, _ = subject.update(stack, leaf, stack.init(leaf), leaf)
-    except Exception:  # noqa: BLE001 (any error will do: nothing passed in silence)
+    except Exception:  # any error will do: nothing passed in silence
         return
     raise Fault(f"two stacked optimizers updated one (3, 2) leaf: {show(updates)}")
 

@@ -92,7 +92,7 @@ def gradient_through_steps(subject: Subject) -> None:
     )
     try:
         gradient = jax.jit(jax.grad(loss))(w)
-    except Exception as error:  # noqa: BLE001 (a while loop has no reverse derivative)
+    except Exception as error:  # a while loop has no reverse derivative
         raise NotApplicable(f"it has no reverse derivative: {said(error)}") from None
     if not finite(gradient):
         raise Fault(f"w {show(w)} with gradient w²: d(sum of w after 3 steps)/dw is {show(gradient)}")

@@ -37,9 +37,9 @@ REQUIRED = {
     "transforms": {"all": SGD},
     "param_labels": lambda params: jax.tree.map(lambda _: "all", params),
     "adv_optimizer": optax.contrib.normalize(),
-    "measure": lambda updates, state, params: optax.tree.norm(updates),
+    "measure": lambda updates, *_, **__: optax.tree.norm(updates),
     "measure_name": "norm",
-    "measures": {"norm": lambda updates, state, params: optax.tree.norm(updates)},
+    "measures": {"norm": lambda updates, *_, **__: optax.tree.norm(updates)},
 }
 # Options beside the required ones, or instead of them.
 OPTIONS = {
@@ -49,7 +49,7 @@ OPTIONS = {
     "adadelta": {"learning_rate": 0.1},
     "scale_by_learning_rate": {"learning_rate": 0.1},
     "lbfgs": {"learning_rate": 0.1, "linesearch": None},
-    "sophia": {},
+    "sgd": {"momentum": 0.9},
 }
 # Rules whose signature does not say that they return a transform.
 UNANNOTATED = {"scale_by_factored_rms", "monitor", "dog", "dowg"}
@@ -87,9 +87,8 @@ def exported(module):
         value = getattr(module, name)
         if name.startswith("_") or not inspect.isfunction(value):
             continue
-        if "GradientTransformation" in str(inspect.signature(value).return_annotation):
-            yield name
-        elif name in UNANNOTATED:
+        returns = str(inspect.signature(value).return_annotation)
+        if "GradientTransformation" in returns or name in UNANNOTATED:
             yield name
 
 

@@ -74,7 +74,7 @@ def test_laws_are_public_and_documented(law):
 
 def test_check_raises_one_error_with_every_fault():
     laws = ["runs", "nothing_is_broadcast", "tree_errors_are_readable"]
-    with pytest.raises(testing.Fault, match="(?s)toy: 2 faults\nnothing_is_.*\ntree_errors_are"):
+    with pytest.raises(testing.Fault, match=r"(?s)toy: 2 faults\nnothing_is_.*\ntree_errors_are"):
         testing.check(toys.TOYS["nothing_is_broadcast"], laws)
     testing.check(jos.momentum(0.1), laws)
 

@@ -229,7 +229,7 @@ TOYS = {
     "schedules_start_at_zero": of(scheduled, **RATE),
     "schedules_are_taken": of(velocities, **DECAY),
     "hyperparameters_may_be_traced": of(checks_in_python, **RATE),
-    "optimizers_are_arguments": of(lambda mu, decay: Static(mu, decay), mu=0.5, decay=0.9),
+    "optimizers_are_arguments": of(Static, mu=0.5, decay=0.9),
     "stacks_need_vmap": of(broadcasts, **RATE),
     "vmapped_constructor_is_a_loop": of(
         lambda learning_rate: velocities(forgets_the_batch(learning_rate)), **RATE

@@ -52,12 +52,12 @@ def finite(tree: PyTree) -> bool:
     return all(bool(jnp.isfinite(jnp.asarray(x)).all()) for x in jax.tree.leaves(tree))
 
 
-def require_finite(tree: PyTree, what: str) -> None:
+def require_finite(tree: PyTree, what: str, of: str = "updates") -> None:
     """A fault if any number is NaN or infinite, with the first of them."""
     for path, x in jax.tree_util.tree_leaves_with_path(tree):
         bad = np.argwhere(~np.isfinite(_wide(x)))
         if len(bad):
-            raise Fault(f"{what}: expected finite updates, got {element(path, x, bad[0])}")
+            raise Fault(f"{what}: expected finite {of}, got {element(path, x, bad[0])}")
 
 
 def require_close(got: PyTree, expected: PyTree, tolerance: float, what: str) -> None:

@@ -13,7 +13,7 @@ from jaxopt_slides.testing._subject import Subject, is_transform
 EXAMPLE = "optax:rmsprop learning_rate=0.1"
 
 
-class Usage(ValueError):
+class Usage(ValueError):  # noqa: N818 (it becomes a message, not a traceback)
     """The command line names nothing that could be judged."""
 
 

@@ -56,7 +56,7 @@ def decay_above_one_is_refused(subject: Subject) -> None:
         raise Fault(f"expected an error at construction, accepted {'=1.5, '.join(accepted)}=1.5")
 
 
-def _with(subject: Subject, steps: int = 2, **changes: Any) -> PyTree:
+def _with(subject: Subject, changes: dict[str, Any], steps: int = 2) -> PyTree:
     """The updates of a run with some hyperparameters changed."""
     return jax.jit(lambda g, p: trajectory(subject, subject.tx(**changes), g, p))(
         stacked(subject, steps), subject.params()
@@ -70,12 +70,12 @@ def schedules_start_at_zero(subject: Subject) -> None:
         value = subject.hyperparameters[name]
         table = np.array([value, 0.5 * value, 0.25 * value, 0.125 * value], np.float32)
         try:
-            got = _with(subject, 1, **{name: lambda t, table=table: jnp.asarray(table)[t]})
+            got = _with(subject, {name: lambda t, table=table: jnp.asarray(table)[t]}, 1)
         except Exception:  # a fault of schedules_are_taken, not of this law
             continue
         require_close(
             got,
-            _with(subject, 1, **{name: float(value)}),
+            _with(subject, {name: float(value)}, 1),
             1e-4,
             f"first update, {name}=lambda count: {value} * 0.5**count",
         )
@@ -97,11 +97,11 @@ def schedules_are_taken(subject: Subject) -> None:
         if _refuses(subject, **{name: schedule}):
             continue
         try:
-            got = _with(subject, **{name: schedule})
+            got = _with(subject, {name: schedule})
         except Exception as error:  # whatever stops it
             crashes.append(f"{name}: {said(error)}")
             continue
-        expected = _with(subject) if expected is None else expected
+        expected = _with(subject, {}) if expected is None else expected
         require_close(got, expected, NEAR, f"two updates, {name}=lambda count: {value}")
     if crashes:
         raise Fault("accepted at construction, then raised: " + "; ".join(crashes))

@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_slides.testing._helpers import (
-    finite,
     require_close,
+    require_finite,
     running,
     said,
-    show,
     stacked,
     trajectory,
 )
@@ -47,7 +46,7 @@ def eager_is_jit(subject: Subject) -> None:
 
 
 def inputs_are_not_changed(subject: Subject) -> None:
-    """init and update leave NumPy arrays that are handed to them alone."""
+    """NumPy arrays that are handed to init and update are not written to."""
     params, gradients = (
         jax.tree.map(lambda x: np.array(x, copy=True), x)
         for x in (subject.params(), subject.gradients())
@@ -61,7 +60,7 @@ def inputs_are_not_changed(subject: Subject) -> None:
 
 
 def vmap_is_a_loop(subject: Subject, tolerance: float = NEAR) -> None:
-    """vmap over parameters and gradients equals a loop over them."""
+    """Under vmap over parameters and gradients it does what it does in a loop over them."""
     subject.require_no_noise()
 
     def program(gradients: PyTree, params: PyTree) -> PyTree:
@@ -94,8 +93,7 @@ def gradient_through_steps(subject: Subject) -> None:
         gradient = jax.jit(jax.grad(loss))(w)
     except Exception as error:  # a while loop has no reverse derivative
         raise NotApplicable(f"it has no reverse derivative: {said(error)}") from None
-    if not finite(gradient):
-        raise Fault(f"w {show(w)} with gradient w²: d(sum of w after 3 steps)/dw is {show(gradient)}")
+    require_finite(gradient, "d(sum of w after 3 steps)/dw, gradients w², w[0] = 0", "derivatives")
 
 
 def state_may_be_donated(subject: Subject) -> None:
@@ -133,7 +131,7 @@ def state_pickles(subject: Subject) -> None:
     tx, params = subject.tx(), subject.params()
     _, state = subject.update(tx, subject.gradients(0), tx.init(params), params)
     with running("pickle"):
-        copy = pickle.loads(pickle.dumps(state))  # noqa: S301 (just made)
+        copy = pickle.loads(pickle.dumps(state))
     if jax.tree.structure(copy) != jax.tree.structure(state):
         raise Fault(f"expected {jax.tree.structure(state)}, got {jax.tree.structure(copy)}")
     expected, _ = subject.update(tx, subject.gradients(1), state, params)
@@ -143,7 +141,7 @@ def state_pickles(subject: Subject) -> None:
 
 
 def lowers_everywhere(subject: Subject) -> None:
-    """init and update are lowered for cpu, cuda and tpu: no callback to Python."""
+    """Both functions are lowered for cpu, cuda and tpu: no callback to Python."""
 
     def program(g: PyTree, w: PyTree) -> PyTree:
         tx = subject.tx()
@@ -156,7 +154,7 @@ def lowers_everywhere(subject: Subject) -> None:
 
 
 def state_follows_sharding(subject: Subject) -> None:
-    """jit(init) gives every state array that is like a parameter the parameter's sharding."""
+    """Every state array that is like a parameter lies where the parameter lies, under jit(init) too."""
     devices = jax.devices()
     if len(devices) < 2:
         raise NotApplicable("needs two devices")

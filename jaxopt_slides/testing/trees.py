@@ -20,7 +20,15 @@ from jaxopt_slides.testing._helpers import (
     show,
     stacked,
 )
-from jaxopt_slides.testing._subject import SHAPES, Fault, NotApplicable, PyTree, Subject, numbers
+from jaxopt_slides.testing._subject import (
+    SHAPES,
+    Fault,
+    NotApplicable,
+    PyTree,
+    Subject,
+    extras,
+    numbers,
+)
 
 LONGEST_MESSAGE = 2000
 
@@ -269,10 +277,10 @@ def integers_are_not_truncated(subject: Subject) -> None:
 
 def asks_for_params(subject: Subject) -> None:
     """A transform that needs the parameters says so when it is called without them."""
-    tx, gradients = subject.tx(), subject.gradients()
-    state = tx.init(subject.params())
+    tx, gradients, params = subject.tx(), subject.gradients(), subject.params()
+    state = tx.init(params)
     try:
-        tx.update(gradients, state)
+        tx.update(gradients, state, **extras(tx.update, gradients, params))
     except Exception as error:  # whatever it is, it is to be read
         if "param" not in str(error).lower():
             raise Fault(f"expected an error that asks for params, got {said(error)}") from error

@@ -157,6 +157,18 @@ def in_each(programs: dict[str, tuple[Callable[..., Any], Any]]) -> dict[str, An
     return {n: results[n] for n in kept}  # in the caller's order; jit sorts
 
 
+def in_dtypes(subject: Subject, dtypes: tuple[str, ...], make: Any) -> dict[str, PyTree]:
+    """The trajectories of ``make(dtype)``'s gradients, in one program."""
+
+    def program(params: PyTree, gradients: PyTree) -> PyTree:
+        return trajectory(subject, subject.tx(), gradients, params)
+
+    results = in_each({d: (program, (subject.params(d), make(d))) for d in dtypes})
+    if not results:
+        raise NotApplicable("it runs in none of these dtypes")
+    return results
+
+
 def last(updates: PyTree) -> PyTree:
     """The updates of the last step."""
     return jax.tree.map(lambda u: u[-1], updates)

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from jaxopt_slides.testing import dtypes as d
 from jaxopt_slides.testing import hyperparameters as h
+from jaxopt_slides.testing import mistakes as m
 from jaxopt_slides.testing import numerics as n
 from jaxopt_slides.testing import transformations as t
 from jaxopt_slides.testing import trees
@@ -47,20 +49,20 @@ LAWS = (
     Law(trees.callable_trees_are_params, (7,)),
     Law(trees.leaves_keep_their_names, (2,)),
     Law(trees.elements_are_independent, ()),
-    Law(trees.nothing_is_broadcast, (1,)),
-    Law(trees.another_tree_is_an_error, (2,)),
-    Law(trees.tree_errors_are_readable, (2,)),
-    Law(trees.integers_are_not_truncated, (4,)),
-    Law(trees.asks_for_params, (6,)),
-    Law(n.precision_is_kept, (33,)),
-    Law(n.state_is_a_scan_carry, (8, 9)),
+    Law(m.nothing_is_broadcast, (1,)),
+    Law(m.another_tree_is_an_error, (2,)),
+    Law(m.tree_errors_are_readable, (2,)),
+    Law(m.integers_are_not_truncated, (4,)),
+    Law(m.asks_for_params, (6,)),
+    Law(d.precision_is_kept, (33,)),
+    Law(d.state_is_a_scan_carry, (8, 9)),
     Law(n.zero_gradients_are_finite, (17, 20)),
     Law(n.any_gradient_is_finite, (20, 22)),
     Law(n.huge_gradients_do_not_erase, (20, 22)),
     Law(n.constant_gradients_stay_finite, (19,)),
-    Law(n.narrow_follows_float32, (17,)),
-    Law(n.small_float16_is_not_lost, (17, 35)),
-    Law(n.complex_gradients_turn, (23,)),
+    Law(d.narrow_follows_float32, (17,)),
+    Law(d.small_float16_is_not_lost, (17, 35)),
+    Law(d.complex_gradients_turn, (23,)),
     Law(h.nan_is_refused, (10,)),
     Law(h.decay_above_one_is_refused, (10,)),
     Law(h.schedules_start_at_zero, (13,)),

@@ -11,6 +11,7 @@ import numpy as np
 from jaxopt_slides.testing._helpers import (
     finite,
     require_close,
+    require_finite,
     running,
     said,
     show,
@@ -242,7 +243,8 @@ def counts_saturate(subject: Subject) -> None:
     leaves, treedef = jax.tree.flatten(tx.init(subject.params()))
     largest = jnp.asarray(np.iinfo(np.int32).max, jnp.int32)
     late = treedef.unflatten(largest if c else x for c, x in zip(counting, leaves, strict=True))
-    _, after = subject.update(tx, subject.gradients(), late, subject.params())
+    updates, after = subject.update(tx, subject.gradients(), late, subject.params())
+    require_finite(updates, f"from a count of {int(largest)}")
     for (path, x), c in zip(jax.tree_util.tree_leaves_with_path(after), counting, strict=True):
         if c and int(x) < 0:
             raise Fault(f"state{jax.tree_util.keystr(path)} went from {int(largest)} to {int(x)}")

@@ -47,16 +47,24 @@ def eager_is_jit(subject: Subject) -> None:
 
 def inputs_are_not_changed(subject: Subject) -> None:
     """NumPy arrays that are handed to init and update are not written to."""
-    params, gradients = (
-        jax.tree.map(lambda x: np.array(x, copy=True), x)
-        for x in (subject.params(), subject.gradients())
-    )
+    copied = _numpy if not subject.random() else lambda tree: tree  # a key is no NumPy array
     for mode in ("compiled", "disable_jit"):
-        kept = jax.tree.map(np.copy, (params, gradients))
+        params, gradients = _numpy(subject.params()), _numpy(subject.gradients())
         with jax.disable_jit(mode == "disable_jit"), running("NumPy arrays"):
             tx = subject.tx()
-            subject.update(tx, gradients, tx.init(params), params)
-        require_close((params, gradients), kept, 0, f"params and gradients after update ({mode})")
+            state = copied(tx.init(params))
+            before = copied(state)
+            subject.update(tx, gradients, state, params)
+        what = f"after update, {mode}"
+        require_close(params, _numpy(subject.params()), 0, f"params {what}")
+        require_close(gradients, _numpy(subject.gradients()), 0, f"gradients {what}")
+        if not subject.random():
+            require_close(state, before, 0, f"state {what}")
+
+
+def _numpy(tree: PyTree) -> PyTree:
+    """The tree with arrays that can be written to."""
+    return jax.tree.map(lambda x: np.array(x, copy=True), tree)
 
 
 def vmap_is_a_loop(subject: Subject, tolerance: float = NEAR) -> None:

@@ -97,10 +97,12 @@ def subject(module, name):
     shapes = ((3, 2), (2, 2)) if name in MATRICES else ((3, 2), (3,))
     constructor = BY_HAND.get(name, getattr(module, name))
     parameters = inspect.signature(constructor).parameters.values()
-    needed = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
     arguments = {n: REQUIRED[n] for n in needed} | OPTIONS.get(name, {})
     made = Subject.of(functools.partial(constructor), **arguments)
-    return Subject(f"{module.__name__}.{name}", made.make, made.hyperparameters, shapes)
+    extra = ("obj_fn",) if name == "sophia" else made.extra
+    full = f"{module.__name__}.{name}"
+    return Subject(full, made.make, made.hyperparameters, shapes, extra=extra)
 
 
 def subjects():

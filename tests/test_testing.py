@@ -1,5 +1,7 @@
 """jaxopt_slides.testing: ours pass every law, every law catches its toy, and the command says so."""
 
+import pathlib
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -7,7 +9,8 @@ import pytest
 import jaxopt_slides as jos
 from jaxopt_slides import testing
 from jaxopt_slides.testing.__main__ import main
-from tests import toys
+from tests import peers, toys
+from tests.reproductions import KINDS, SETUP
 from tests.subjects import SUBJECTS
 
 LAWS = {law.name: law for law in testing.LAWS}
@@ -189,3 +192,29 @@ def test_a_bare_string_is_an_argument(capsys):
     status, _, err = run_main(capsys, "jaxopt_slides:sgd", "learning_rate=fast")
     assert status == 2
     assert "learning_rate='fast'" in err
+
+
+# ---------------------------------------------------------------- the page
+
+PAGE = pathlib.Path(__file__).parent.parent / "docs" / "laws.md"
+
+
+@pytest.mark.parametrize("law", KINDS)
+def test_every_kind_of_fault_is_real(law):
+    """Three lines of optax alone, as they stand in docs/laws.md."""
+    names = {}
+    code = KINDS[law].code
+    assert code in PAGE.read_text()
+    assert law in LAWS
+    assert len(code.splitlines()) == 3
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        exec(SETUP + code, names)
+    assert not any("jaxopt_slides" in str(value) for value in names.values())
+
+
+def test_the_page_lists_every_law_and_every_transform():
+    text = PAGE.read_text()
+    assert all(f"| `{law.name}` | {law.sentence} |" in text for law in testing.LAWS)
+    for name in (*(s.name.removeprefix("optax.") for s in peers.subjects()), *peers.LEFT_OUT):
+        assert f"`{name}`" in text
+    assert f"{len(SUBJECTS)} of ours, 0 faults" in text

@@ -51,6 +51,8 @@ class Subject:
         leaves, scalars and arbitrary trees ask nothing of a subject with shapes of its own.
       elementwise: that every element is updated as if it were alone. An undeclared transform may
         couple leaves, as a clip by the global norm does.
+      extra: what ``update`` is given by keyword, if it takes any keyword: of a plane with the given
+        gradient, the ``value``, the ``grad``, and the function, as ``value_fn`` or ``obj_fn``.
 
     Example:
       >>> from jaxopt_slides import testing
@@ -67,6 +69,7 @@ class Subject:
     hyperparameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
     shapes: tuple[tuple[int, ...], ...] = SHAPES
     elementwise: bool = False
+    extra: tuple[str, ...] = ("value", "grad", "value_fn")
 
     @classmethod
     def of(cls, what: Any, /, **arguments: Any) -> "Subject":
@@ -122,7 +125,15 @@ class Subject:
 
     def update(self, tx: Any, gradients: PyTree, state: PyTree, params: PyTree) -> Any:
         """``tx.update`` with the parameters and whatever extra arguments it asks for."""
-        return tx.update(gradients, state, params, **extras(tx.update, gradients, params))
+        return tx.update(gradients, state, params, **self.extras(tx, gradients, params))
+
+    def extras(self, tx: Any, gradients: PyTree, params: PyTree) -> dict[str, Any]:
+        """The keyword arguments that ``tx.update`` takes beyond the protocol."""
+        wanted = inspect.signature(tx.update).parameters
+        anything = any(p.kind is p.VAR_KEYWORD for p in wanted.values())
+        names = [n for n in ("value", "grad", "value_fn", "obj_fn") if n in wanted]
+        names = self.extra if anything else names
+        return {n: v for n, v in plane(gradients, params).items() if n in names} if names else {}
 
     def random(self) -> bool:
         """Whether the state holds a random key: then equal inputs need not mean equal updates."""
@@ -156,27 +167,18 @@ def numbers(shape: tuple[int, ...], offset: int = 0) -> np.ndarray:
     return ((((np.arange(n) * 5 + offset) % 13) - 6.5) / 4).reshape(shape)
 
 
-def extras(update: Callable[..., Any], gradients: PyTree, params: PyTree) -> dict[str, Any]:
-    """The keyword arguments that ``update`` takes beyond the protocol.
-
-    The objective is the plane with this gradient, so that value, gradient and function agree.
-    """
-    wanted = inspect.signature(update).parameters
-    anything = any(p.kind is p.VAR_KEYWORD for p in wanted.values())
-    offered = {"value", "grad", "value_fn", "obj_fn"}
-    if not anything and not offered & set(wanted):
-        return {}
+def plane(gradients: PyTree, params: PyTree) -> dict[str, Any]:
+    """An objective with this gradient everywhere: value, gradient and function agree."""
 
     def objective(w: PyTree, *_: Any, **__: Any) -> jax.Array:
         return 10 + sum(map(_dot, jax.tree.leaves(gradients), jax.tree.leaves(w)), jnp.zeros(()))
 
-    values = {
+    return {
         "value": objective(params),
         "grad": gradients,
         "value_fn": objective,
         "obj_fn": objective,
     }
-    return {n: v for n, v in values.items() if anything or n in wanted}
 
 
 def _dot(g: Any, w: Any) -> jax.Array:

@@ -105,7 +105,7 @@ def narrow_follows_float32(subject: Subject) -> None:
         g = jax.tree.map(jnp.abs, subject.gradients(0, dtype))
         return _alternating(g, jax.tree.map(lambda x: x * jnp.asarray(0.5, x.dtype), g), STEPS)
 
-    results = in_dtypes(subject, ("float32", "bfloat16", "float16"), gradients)
+    results = in_dtypes(subject, ("float32", "bfloat16", "float16"), gradients, origin=True)
     _require_follows(results, f"{STEPS} gradients g, g/2, g, ... with g 0.1 to 2")
 
 
@@ -126,7 +126,10 @@ def small_float16_is_not_lost(subject: Subject) -> None:
             100,
         )
 
-    runs = {d: (program, (subject.params(d), tiny(d))) for d in ("float32", "float16")}
+    runs = {
+        d: (program, (jax.tree.map(jnp.zeros_like, subject.params(d)), tiny(d)))
+        for d in ("float32", "float16")
+    }
     _require_follows(in_each(runs), "100 gradients of 1.2e-5 and 2.4e-5")
 
 

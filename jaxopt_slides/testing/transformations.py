@@ -78,8 +78,10 @@ def vmap_is_a_loop(subject: Subject, tolerance: float = NEAR) -> None:
     two = jax.tree.map(lambda x: jnp.flip(x, -1) * jnp.asarray(0.5, x.dtype), one)
     both = jax.tree.map(lambda *x: jnp.stack(x), one, two)
     with running("under vmap"):
-        many = jax.jit(jax.vmap(program))(*both)
-    loop = jax.jit(lambda both: jax.lax.map(lambda b: program(*b), both))(both)
+        jax.eval_shape(jax.vmap(program), *both)
+    many, loop = jax.jit(
+        lambda both: (jax.vmap(program)(*both), jax.lax.map(lambda b: program(*b), both))
+    )(both)
     require_close(many, loop, tolerance, "three updates of two sets of parameters, vmap against a loop")
 
 

@@ -58,7 +58,7 @@ def tree_is_kept(subject: Subject) -> None:
         ),
         max_leaves=4,
     )
-    find(trees, lambda tree: _tree_is_kept(subject, tree), 12)
+    find(trees, lambda tree: _tree_is_kept(subject, {"w": tree}), 12)
 
 
 def _tree_is_kept(subject: Subject, params: PyTree) -> None:

@@ -67,7 +67,7 @@ assert updates.shape == (1,)
 """,
     ),
     "nothing_is_broadcast": Kind(
-        "A gradient of another shape is broadcast against the state. (`apply_updates` may notice later.)",
+        "A gradient of another shape is broadcast against the state.",
         """\
 tx = optax.adam(0.1)
 updates, _ = tx.update(jnp.ones(4), tx.init(jnp.ones((3, 4))))
@@ -75,8 +75,8 @@ assert updates.shape == (3, 4)
 """,
     ),
     "tree_errors_are_readable": Kind(
-        "The error for a wrong tree is jax's own, which prints all names of both trees: 8000 characters "
-        "for a hundred leaves.",
+        "The error for a wrong tree is jax's own, which prints all names of both trees: 8000 "
+        "characters for a hundred leaves.",
         """\
 tx, names = optax.adam(0.1), [f"layer_{i:03}" for i in range(100)]
 state = tx.init(dict.fromkeys([*names, "original"], jnp.ones(2)))
@@ -109,8 +109,8 @@ assert (first.max_dist.dtype, tx.update(g, first, g)[1].max_dist.dtype) == ("bfl
 """,
     ),
     "zero_gradients_are_finite": Kind(
-        "A zero gradient gives NaN: in float16, where an `eps` of 1e-8 is 0, or wherever a norm of 0 is "
-        "divided by.",
+        "A zero gradient gives NaN: in float16, where an `eps` of 1e-8 is 0, or wherever a norm of 0 "
+        "is divided by.",
         """\
 tx, g = optax.adam(0.1), jnp.zeros(2, jnp.float16)
 updates, _ = tx.update(g, tx.init(g))
@@ -174,7 +174,7 @@ assert jnp.isnan(updates).all()
 """,
     ),
     "decay_above_one_is_refused": Kind(
-        "A decay above 1 is accepted. The mean square of adam then is negative, and its root NaN.",
+        "A decay above 1 is accepted; a mean square then becomes negative, and its root NaN.",
         """\
 tx, g = optax.rmsprop(0.1, decay=1.5), jnp.ones(2)
 updates, _ = tx.update(g, tx.init(g))
@@ -225,8 +225,8 @@ assert "donate the same buffer twice" in error_of(step, w, tx.init(w))
 """,
     ),
     "state_follows_sharding": Kind(
-        "Under `jit(init)` the state of sharded parameters lands on one device. (Called eagerly, or with "
-        "`out_shardings`, it does not.)",
+        "Under `jit(init)` the state of sharded parameters lands on one device. (Called eagerly, or "
+        "with `out_shardings`, it does not.)",
         """\
 mesh = jax.sharding.Mesh(jax.devices(), ("x",))
 w = jax.device_put(jnp.ones((8, 4)), jax.NamedSharding(mesh, jax.P("x")))

@@ -60,8 +60,8 @@ class Subject:
       >>> sorted(subject.hyperparameters)
       ['decay', 'eps', 'eps_root', 'initial_accumulator_value', 'learning_rate']
       >>> subject.tx(decay=0.5)
-      rmsprop(learning_rate=0.1, decay=0.5, eps=1e-07, centered=True, eps_root=0.0,
-        initial_accumulator_value=0.0)
+      rmsprop(learning_rate=0.1, decay=0.5, eps=1e-07, eps_root=0.0,
+              initial_accumulator_value=0.0, centered=True)
     """
 
     name: str

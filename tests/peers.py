@@ -29,17 +29,15 @@ REQUIRED = {
     "optimizer": SGD,
     "base_optimizer": SGD,
     "max_consecutive_errors": 3,
-    "max_backtracking_steps": 5,
-    "max_linesearch_steps": 5,
     "should_transform_fn": lambda count: count >= 0,
     "mask": lambda params: jax.tree.map(lambda _: True, params),
     "freeze_mask": lambda params: jax.tree.map(lambda _: False, params),
     "transforms": {"all": SGD},
     "param_labels": lambda params: jax.tree.map(lambda _: "all", params),
     "adv_optimizer": optax.contrib.normalize(),
-    "measure": lambda updates, *_, **__: optax.tree.norm(updates),
+    "measure": optax.tree.norm,
     "measure_name": "norm",
-    "measures": {"norm": lambda updates, *_, **__: optax.tree.norm(updates)},
+    "measures": {"norm": optax.tree.norm},
 }
 # Options beside the required ones, or instead of them.
 OPTIONS = {
@@ -50,6 +48,12 @@ OPTIONS = {
     "scale_by_learning_rate": {"learning_rate": 0.1},
     "lbfgs": {"learning_rate": 0.1, "linesearch": None},
     "sgd": {"momentum": 0.9},
+    # Its default, None, fits a single array only.
+    "scale_by_muon": {
+        "weight_dimension_numbers": lambda params: jax.tree.map(
+            lambda _: optax.contrib.MuonDimensionNumbers(), params
+        )
+    },
 }
 # Rules whose signature does not say that they return a transform.
 UNANNOTATED = {"scale_by_factored_rms", "monitor", "dog", "dowg"}
@@ -67,6 +71,13 @@ BY_HAND = {
     "inject_stateful_hyperparams": lambda learning_rate=0.1, decay=0.9: (
         optax.inject_stateful_hyperparams(optax.rmsprop)(learning_rate=learning_rate, decay=decay)
     ),
+    # A line search is given a direction in which its objective falls.
+    "scale_by_backtracking_linesearch": lambda learning_rate=0.1: optax.chain(
+        optax.sgd(learning_rate), optax.scale_by_backtracking_linesearch(5)
+    ),
+    "scale_by_zoom_linesearch": lambda learning_rate=0.1: optax.chain(
+        optax.sgd(learning_rate), optax.scale_by_zoom_linesearch(5)
+    ),
     "stateless": lambda: optax.stateless(lambda g, p: jax.tree.map(lambda x: 2 * x, g)),
     "stateless_with_tree_map": lambda: optax.stateless_with_tree_map(lambda g, p: 2 * g),
     "sam": lambda learning_rate=0.1: optax.contrib.sam(
@@ -75,6 +86,7 @@ BY_HAND = {
 }
 # Judged nowhere, and why.
 LEFT_OUT = {
+    "measure_with_ema": "returns a measure, not updates",
     "differentially_private_aggregate": "takes per-example gradients",
     "dpsgd": "takes per-example gradients",
     "lookahead": "takes pairs of parameters",

@@ -1,6 +1,7 @@
 """What the laws are written with: runs, comparisons and how a counterexample is shown."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,7 +29,7 @@ def running(what: str) -> Iterator[None]:
 
 def said(error: BaseException) -> str:
     """An error in one line."""
-    text = " ".join(str(error).split())
+    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(str(error).split()))
     return f"{type(error).__name__}: {text[:200]}{'...' if len(text) > 200 else ''}"
 
 

@@ -142,7 +142,8 @@ def _require_follows(results: dict[str, PyTree], what: str) -> None:
         paths = jax.tree_util.tree_leaves_with_path(last(updates))
         for (path, x), y in zip(paths, jax.tree.leaves(wide), strict=True):
             got, expected = np.asarray(x, np.float64), np.asarray(y, np.float64)
-            bad = np.argwhere(~(np.abs(got - expected) <= 0.1 * np.abs(expected) + tiny))
+            size = np.max(np.abs(expected), initial=0)
+            bad = np.argwhere(~(np.abs(got - expected) <= 0.1 * size + tiny))
             if len(bad):
                 raise Fault(
                     f"{what}: the last update is {element(path, x, bad[0])} in {dtype}, "

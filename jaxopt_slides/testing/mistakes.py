@@ -34,8 +34,8 @@ def nothing_is_broadcast(subject: Subject) -> None:
         params = {"w": jnp.ones(was, jnp.float32)}
         gradients = {"w": jnp.asarray(numbers(now), jnp.float32)}
         tx = subject.tx()
-        with running(f"init of shape {was}"):
-            state = tx.init(params)
+        with running(f"an update of shape {was}"):
+            _, state = subject.update(tx, params, tx.init(params), params)
         try:
             updates, after = subject.update(tx, gradients, state, params)
         except Exception:  # any error will do: nothing passed in silence

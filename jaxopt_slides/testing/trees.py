@@ -103,7 +103,10 @@ def python_floats_are_leaves(subject: Subject) -> None:
         _, state = subject.update(tx, g, tx.init(w), w)
         return subject.update(tx, g, state, w)[0]
 
-    expected = two({"w": jnp.float32(0.5)}, {"w": jnp.float32(1)})
+    try:
+        expected = two({"w": jnp.float32(0.5)}, {"w": jnp.float32(1)})
+    except Exception:  # it may well be small_leaves_work's matter
+        raise NotApplicable("it takes no scalars at all") from None
     with running("params {'w': 0.5}, gradients {'w': 1.0}"):
         got = two({"w": 0.5}, {"w": 1.0})
     require_close(got, expected, 1e-5, "the second update of {'w': 0.5} with gradient 1.0")

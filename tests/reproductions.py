@@ -100,7 +100,7 @@ assert "param" not in message
 """,
     ),
     "state_is_a_scan_carry": Kind(
-        "The first update changes a dtype of the state of bfloat16 or float16 parameters, so that "
+        "The first update changes the state's tree, or a dtype of it for narrow parameters, so that "
         "`lax.scan` refuses it.",
         """\
 tx, g = optax.scale_by_distance_over_gradients(), jnp.ones(2, jnp.bfloat16)
@@ -213,6 +213,14 @@ assert jnp.isnan(jax.grad(loss)(0.999))
 tx = optax.scale_by_adam()
 loss = lambda w: tx.update(w * w, tx.init(w))[0].sum()
 assert jnp.isnan(jax.grad(loss)(jnp.array([0.0, 1.0]))[0])
+""",
+    ),
+    "counts_saturate": Kind(
+        "A count is used as count + 1, which overflows after 2³¹ − 1 steps, and the update is NaN.",
+        """\
+tx, g = optax.contrib.scale_by_madgrad(0.1), jnp.ones(2)
+late = tx.init(g)._replace(count=jnp.int32(2**31 - 1))
+assert jnp.isnan(tx.update(g, late, g)[0]).all()
 """,
     ),
     "state_may_be_donated": Kind(

@@ -78,7 +78,7 @@ def python_blocks(path):
     return "\n".join(kept)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/laws.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_the_page_s_python_blocks(page, tmp_path, monkeypatch):
     """Blocks with prompts are doctests, the others are executed; a page's blocks share their names."""
     source = python_blocks(ROOT / page)

@@ -778,20 +778,29 @@ def _leaves_called(state, name):
     return [x for p, x in pairs if str(p[-1]) == f".{name}"]
 
 
-def _counts(state):
-    """Every count in the state."""
-    pairs = jax.tree_util.tree_leaves_with_path(state)
-    return [int(x) for path, x in pairs if str(path[-1]) == ".count"]
+def _counts(state, value=None):
+    """The state with every count replaced, or its counts."""
+    largest = jnp.int32(value) if value is not None else None
+    pairs, treedef = jax.tree_util.tree_flatten_with_path(state)
+    is_count = [str(p[-1]) == ".count" for p, _ in pairs]
+    if largest is None:
+        return [int(x) for (_, x), yes in zip(pairs, is_count, strict=True) if yes]
+    return treedef.unflatten(largest if yes else x for (_, x), yes in zip(pairs, is_count, strict=True))
 
 
 def law_count(case):
     """Counts go 0, 1, 2 and stop at the largest int32, where updates stay finite."""
     tx, w = case.tx(), jnp.asarray(WEIGHTS, jnp.float32)
-    state = tx.init(w)
+    state, last = tx.init(w), np.iinfo(np.int32).max
     for t in range(3):
         assert set(_counts(state)) <= {t}, f"{case.name}: counts {_counts(state)} at step {t}"
         _, state = _counted(tx, w, state)
-    if _counts(state):
+    late = _counts(state, last - 1)
+    for expected in (last - 1, last, last):
+        assert set(_counts(late)) <= {expected}, f"{case.name}: counts {_counts(late)}"
+        updates, late = _counted(tx, w, late)
+        assert np.isfinite(updates).all(), f"{case.name}: {updates} at the last count"
+    if _counts(state) and not _leaves_called(state, "mini_step"):  # counts every call
         testing.counts_saturate(subject_of(case))
 
 

@@ -162,7 +162,8 @@ def test_what_has_no_value_cannot_be_static():
     ):
         jax.jit(lambda rate: jos.as_static(jos.sgd(rate)).init(jnp.ones(1)))(0.1)
     stacked = jax.vmap(jos.momentum)(jnp.array([0.1, 0.2, 0.3]))
-    text = "as_static: a hyperparameter has shape (3,), so this is a stack of optimizers, which only jax.vmap can use."
+    text = "as_static: a hyperparameter has shape (3,), so this is a stack of optimizers, which only "
+    text += "jax.vmap can use."
     with pytest.raises(ValueError, match=re.escape(text)):
         jos.as_static(stacked)
     for function in (jos.as_static, jos.as_arrays):

@@ -255,6 +255,23 @@ def test_extra_arguments_reach_the_members_that_take_them():
     close(jitted(PARAMS, ((),), 2.0), jax.tree.map(lambda w: 2 * w, PARAMS))
 
 
+def test_extra_arguments_reach_only_who_takes_them():
+    """By keyword alone or as a fourth argument; no other argument comes with them."""
+
+    def by_value(updates, state, params=None, *, value):
+        return jax.tree.map(lambda u: u * value, updates), state
+
+    def by_factor(updates, state, params=None, factor=0.0):
+        return jax.tree.map(lambda u: u * factor, updates), state
+
+    members = [
+        optax.GradientTransformationExtraArgs(lambda params: (), f) for f in (by_value, by_factor)
+    ]
+    tx = jos.chain(*members, jos.scale(0.5))
+    updates, _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS, value=3.0, factor=2.0, other=object())
+    close(updates, jax.tree.map(lambda w: 3 * w, PARAMS))
+
+
 def test_optax_line_search_inside_our_chain():
     """It asks for the objective as an argument and changes it from step to step."""
 

@@ -218,6 +218,21 @@ def test_arrays_of_arrays_of_tracers_and_of_stacks():
     np.testing.assert_array_equal(got, [-0.5, -0.25])
 
 
+def halving(count, steps):
+    return 0.5 ** (count // steps)
+
+
+def test_whole_numbers_in_a_schedule_become_floating_arrays():
+    tx = jos.as_arrays(jos.sgd(jax.tree_util.Partial(halving, steps=2)))
+    assert [x.dtype for x in jax.tree.leaves(tx)] == [jnp.float32]
+
+
+def test_the_halves_of_one_optimizer_differ():
+    tx = jos.as_static(jos.identity())
+    assert tx.init == jos.as_static(jos.identity()).init
+    assert tx.init != tx.update
+
+
 def test_arrays_become_static_again():
     tx = jos.as_static(jos.as_arrays(jos.momentum(0.5, 0.25)))
     assert jos.hyperparams(tx) == {"learning_rate": 0.5, "mu": 0.25}

@@ -1065,7 +1065,11 @@ AVERAGE = mutants(
     ),
     *instead(
         "total = -jnp.expm1(log_decay)",
-        ("1 - beta^t loses its digits", "total = 1 - jnp.exp(log_decay)", CLOSED),
+        (
+            "1 - beta^t loses its digits",
+            "total = 1 - jnp.exp(log_decay)",
+            averages("the_bias_correction_keeps_its_digits"),
+        ),
         ("no bias correction", "total = 1 + 0 * log_decay", CLOSED),
         ("beta^t for 1 - beta^t", "total = jnp.exp(log_decay)", CLOSED),
     ),
@@ -1324,7 +1328,7 @@ PLATEAU = mutants(
     *instead(
         "plateau_count=jnp.where(cooling | cut, 0, waited)",
         ("counted while cooling", "plateau_count=jnp.where(cut, 0, waited)", COOLDOWN),
-        ("goes on after a cut", "plateau_count=jnp.where(cooling, 0, waited)", COOLDOWN),
+        ("goes on after a cut", "plateau_count=jnp.where(cooling, 0, waited)", LOOP),
         ("never counted", "plateau_count=jnp.where(cooling | cut, 0, 0 * waited)", COOLDOWN),
         ("begun anew while improving only", "plateau_count=waited", COOLDOWN),
     ),
@@ -1401,7 +1405,7 @@ PLATEAU = mutants(
         "patience and cooldown swapped",
         "steps = int(patience), int(cooldown)",
         "steps = int(cooldown), int(patience)",
-        COOLDOWN,
+        LOOP,
     ),
     by=LOOP["by"],
 )
@@ -1462,14 +1466,14 @@ MIXED = mutants(
     *instead(
         "return [next(masters) if is_narrow(w) else widen(w) for w in leaves]",
         ("masters ignored", "return [widen(w) for w in leaves]", ADD_UP),
-        ("masters for wide weights", "return [next(masters, widen(w)) for w in leaves]", BY_BIT),
+        ("masters for wide weights", "return [next(masters, widen(w)) for w in leaves]", DONATED),
     ),
     *instead(
         "step_between(widen(w), t) if is_narrow(w) else x",
         ("zeros' signs lost", "t - widen(w) if is_narrow(w) else x", NO_CHANGE),
         ("the inner update itself", "x", ADD_UP),
         ("the weight for its difference", "t if is_narrow(w) else x", ADD_UP),
-        ("wide weights rounded too", "step_between(widen(w), t)", NO_CHANGE),
+        ("wide weights rounded too", "step_between(widen(w), t)", {"by": ("oracle_float64",)}),
     ),
     *instead(
         "return jnp.where((w == 0) & (r == 0), r, r - w)",
@@ -1502,7 +1506,7 @@ MIXED = mutants(
     ),
     *instead(
         "return jnp.where(jnp.isfinite(x), jnp.clip(x, -most, most), x)",
-        ("infinity in range", "return jnp.clip(x, -most, most)", EDGES),
+        ("infinity in range", "return jnp.clip(x, -most, most)", precision("an_infinity_stays_one")),
         ("bounded above only", "return jnp.where(jnp.isfinite(x), jnp.minimum(x, most), x)", LARGEST),
         ("bounded below only", "return jnp.where(jnp.isfinite(x), jnp.maximum(x, -most), x)", LARGEST),
         ("0 out of range", "return jnp.where(jnp.abs(x) <= most, x, 0)", LARGEST),
@@ -1527,7 +1531,7 @@ MIXED = mutants(
         (
             "the inner one sees narrow weights",
             "inside = Context(context.params, dtypes_of(wide_params), context.extra)",
-            SEES,
+            precision("the_inner_transformation_sees_the_masters"),
         ),
         (
             "updates narrowed inside",
@@ -1537,7 +1541,7 @@ MIXED = mutants(
         (
             "the inner one sees no extra arguments",
             "inside = Context(wide_params, dtypes_of(wide_params), {})",
-            {"by": ("test_checked.py::test_a_skipped_step_is_no_alarm",)},
+            precision("the_inner_transformation_is_given_the_metric"),
         ),
     ),
     (
@@ -1600,7 +1604,7 @@ MIXED = mutants(
     ),
     *instead(
         "exact = (step == x) | ~jnp.isfinite(x)",
-        ("infinity rounded", "exact = step == x", EDGES),
+        ("what the dtype holds rounded", "exact = ~jnp.isfinite(x)", HELD),
         ("nothing rounded", "exact = x == x", MEAN),
     ),
     *instead(
@@ -1791,24 +1795,25 @@ ARRAYS, SHOWN = (
     static("static_says_what_it_is"),
 )
 WHOLE_NUMBERS = static("whole_numbers_in_a_schedule_become_floating_arrays")
+A_KEY = static("a_static_optimizer_is_a_key_by_value")
 STATIC = mutants(
     "_parts/static.py",
     ("static",),
     *instead(
         "    by_value = True\n",
-        ("compared by identity", "    by_value = False\n", BY_VALUE),
+        ("compared by identity", "    by_value = False\n", A_KEY),
     ),
     (
         "arrays as static numbers",
         'tuple(x.item() if hasattr(x, "item") else x for x in leaves)',
         "tuple(leaves)",
-        BY_VALUE,
+        A_KEY,
     ),
     (
         "numbers rounded",
         'tuple(x.item() if hasattr(x, "item") else x for x in leaves)',
         "tuple(round(float(x), 1) for x in leaves)",
-        NO_LEAVES,
+        static("static_optimizers_are_static_arguments"),
     ),
     (
         "numbers in the wrong order",
@@ -1819,7 +1824,7 @@ STATIC = mutants(
     ("changes lost", "        return frozen(children[0])\n", "        return self\n", CHANGED),
     *instead(
         "return transformation(frozen(of_init), frozen(of_update))",
-        ("init's half has leaves", "return transformation(of_init, frozen(of_update))", NO_LEAVES),
+        ("init's half has leaves", "return transformation(of_init, frozen(of_update))", SHOWN),
         ("update's half has leaves", "return transformation(frozen(of_init), of_update)", NO_LEAVES),
         ("halves alike", "return transformation(frozen(of_update), frozen(of_update))", NO_LEAVES),
     ),
@@ -1903,7 +1908,7 @@ STATIC = mutants(
     *instead(
         "return isinstance(other, StaticPartial) and (self.func, self.args) == (other.func, other.args)",
         ("all are equal", "return isinstance(other, StaticPartial)", BY_VALUE),
-        ("only itself is equal", "return self is other", BY_VALUE),
+        ("only itself is equal", "return self is other", A_KEY),
         (
             "halves not told apart",
             "return isinstance(other, StaticPartial) and self.args == other.args",
@@ -1914,19 +1919,19 @@ STATIC = mutants(
         "another hash every time",
         "return hash((self.func, self.args))",
         "return object.__hash__(self)",
-        BY_VALUE,
+        A_KEY,
     ),
     (
         "never static",
         "partial = StaticPartial if update_half.by_value else Partial",
         "partial = Partial",
-        BY_VALUE,
+        A_KEY,
     ),
     (
         "always static",
         "partial = StaticPartial if update_half.by_value else Partial",
         "partial = StaticPartial",
-        ARRAYS,
+        static("arrays_of_arrays_of_tracers_and_of_stacks"),
     ),
 )
 

@@ -72,6 +72,14 @@ def test_the_product_of_decays_keeps_its_digits(decay):
     np.testing.assert_allclose(np.asarray(states.log_decay, np.float64), exact, rtol=6 * UNIT)
 
 
+@pytest.mark.parametrize("decay", [0.9999, 0.99999, 0.999999])
+def test_the_bias_correction_keeps_its_digits(decay):
+    """1 - decay**2 in float32 knows three digits of the second share."""
+    params = np.float32([[1.0], [3.0], [-1.0]])
+    states = follow(jos.average_params(jos.identity(), decay), jnp.asarray(params))
+    np.testing.assert_allclose(states.average, averages(params, decay), rtol=8 * UNIT)
+
+
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.999, 0.9999])
 def test_a_constant_stays_itself(decay):
     """The bias correction is exact: no step leaves a trace of the zero that an average starts from."""

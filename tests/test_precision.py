@@ -133,6 +133,29 @@ def test_a_weight_goes_to_zero_and_comes_back():
         np.testing.assert_array_equal(w, expected)
 
 
+def test_an_infinity_stays_one():
+    w, tx = jnp.ones(3, jnp.float16), jos.mixed_precision(jos.scale(1.0))
+    updates, state = tx.update(jnp.array([np.inf, -np.inf, np.nan], jnp.float16), tx.init(w), w)
+    np.testing.assert_array_equal(jos.apply_updates(w, updates), [np.inf, -np.inf, np.nan])
+    np.testing.assert_array_equal(state.master, [np.inf, -np.inf, np.nan])
+
+
+def test_the_inner_transformation_sees_the_masters():
+    """Two steps of growth by 2**-9, of which no bfloat16 of 1 knows."""
+    tx, w = jos.mixed_precision(jos.add_decayed_weights(2.0**-9)), jnp.ones(1, jnp.bfloat16)
+    state = tx.init(w)
+    for expected in (1 + 2.0**-9, (1 + 2.0**-9) ** 2):
+        _, state = tx.update(jnp.zeros(1, jnp.bfloat16), state, w)
+        np.testing.assert_array_equal(state.master, [expected])
+
+
+def test_the_inner_transformation_is_given_the_metric():
+    tx = jos.mixed_precision(jos.chain(jos.scale(1.0), jos.reduce_on_plateau(0.5, patience=1)))
+    w = jnp.ones(1, jnp.bfloat16)
+    _, state = tx.update(w, tx.init(w), w, value=7.0)
+    assert state.inner_state[1].best_value == 7
+
+
 def test_foreign_members_see_float32_inside():
     """A third of a bfloat16 gradient is rounded nowhere on the way to its master."""
     tx = jos.mixed_precision(jos.chain(jos.scale(1 / 3), optax.trace(0.0)))

@@ -67,6 +67,13 @@ def test_static_is_hashed_and_compared_by_value(name):
     assert jax.tree.structure(a) != jax.tree.structure(jos.as_static(jos.momentum(0.1, 0.25)))
 
 
+def test_a_static_optimizer_is_a_key_by_value():
+    for make in (RULES["momentum"], RULES["array"], lambda: jos.sgd(jnp.float32(0.5), momentum=0.5)):
+        found = {jos.as_static(make()): "here"}
+        assert found[jos.as_static(make())] == "here"
+        assert jos.as_static(jos.momentum(0.1, 0.25)) not in found
+
+
 def test_static_optimizers_are_static_arguments():
     """Equal ones share a program, others compile anew."""
     traces = []

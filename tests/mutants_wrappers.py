@@ -2077,7 +2077,7 @@ CHECKED = mutants(
         "another hyperparameter named",
         "    for f in fields_of(node):\n",
         "    for f in reversed([*fields_of(node)]):\n",
-        value("scheduled-mu"),
+        RATES,
     ),
     ("finite and not swapped", '" if value else "', '" if not value else "', GRADIENT),
     (
@@ -2086,7 +2086,12 @@ CHECKED = mutants(
         "values = values.at[: len(gradients.ok)].set(",
         GRADIENT,
     ),
-    ("integers looked at", "if is_floating(x)]", "if p is not None]", INTEGERS),
+    (
+        "complex leaves not looked at",
+        "if is_floating(x)]",
+        "if jnp.issubdtype(jnp.result_type(x), jnp.floating)]",
+        checked("narrow_and_complex_leaves_are_asserted_too"),
+    ),
     (
         "braces in keys",
         'return text.replace("{", "{{").replace("}", "}}")',
@@ -2157,7 +2162,11 @@ CHECKED += mutants(
     ),
     *instead(
         "return Flags(~(least < 0), least)",
-        ("0 is an alarm", "return Flags(least > 0, least)", value("nothing")),
+        (
+            "0 is an alarm",
+            "return Flags(least > 0, least)",
+            checked("the_ends_of_a_range_are_no_alarm"),
+        ),
         (
             "NaN is a negative number",
             "return Flags(least >= 0, least)",

@@ -223,6 +223,9 @@ def test_a_leaf_among_leaves_of_several_shapes_is_named():
 def test_the_ends_of_a_range_are_no_alarm():
     tx = jos.checked(jos.momentum(lambda count: 0.0 * count, lambda count: 1.0 + 0 * count))
     tx.update(FINE, tx.init(FINE), FINE)
+    tx, still = jos.checked(jos.adagrad(0.1)), jax.tree.map(np.zeros_like, FINE)
+    _, state = tx.update(still, tx.init(FINE), FINE)
+    np.testing.assert_array_equal(state.inner_state.sum_of_squares["b"], 0)
 
 
 def test_an_infinite_number_is_an_alarm():

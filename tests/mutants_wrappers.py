@@ -2220,7 +2220,11 @@ EXTRAS = (
         ("extras",),
         *instead(
             'return {n: x for n, x in extra.items() if n in node.extras or "*" in node.extras}',
-            ("unknown arguments handed on", "return extra", UNKNOWN),
+            (
+                "unknown arguments handed on",
+                "return extra",
+                tests_of("test_interop.py")("extra_arguments_reach_only_who_takes_them"),
+            ),
             ("all dropped", "return {}", METRIC),
             (
                 "no one takes all",
@@ -2319,7 +2323,7 @@ EXTRAS = (
             "narrow updates from another library",
             "return jax.tree.map(widen, new), state",
             "return new, state",
-            tests_of("test_interop.py")("bfloat16_with_a_foreign_member"),
+            tests_of("test_interop.py")("what_a_foreign_member_returns_is_widened_again"),
         ),
     )
     + mutants(

@@ -225,6 +225,14 @@ def test_foreign_members_see_narrow_updates_in_their_dtype():
     assert (updates["w"].dtype, updates["b"].dtype) == (jnp.bfloat16, jnp.float32)
 
 
+def test_what_a_foreign_member_returns_is_widened_again():
+    """2**-30 is no float16, but between our members it lives."""
+    tx = jos.chain(optax.identity(), jos.scale(2.0**-30), jos.scale(2.0**15), jos.scale(2.0**15))
+    params = {"w": jnp.ones(2, jnp.float16)}
+    updates, _ = tx.update(params, tx.init(params))
+    np.testing.assert_array_equal(updates["w"], np.ones(2, np.float16))
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_bfloat16_with_a_foreign_member(order):
     members = [optax.clip(1.0), jos.rmsprop(0.1)][::order]

@@ -705,21 +705,28 @@ def _require_current_values(case, tx, schedules):
         state = tx.update(w, state, w)[1]
 
 
-def _counts(state):
-    """Every count in the state."""
-    pairs = jax.tree_util.tree_leaves_with_path(state)
-    return [int(x) for path, x in pairs if str(path[-1]) == ".count"]
+def _counts(state, value=None):
+    """The state with every count replaced, or its counts."""
+    pairs, treedef = jax.tree_util.tree_flatten_with_path(state)
+    counts = [str(path[-1]) == ".count" for path, _ in pairs]
+    if value is None:
+        return [int(x) for (_, x), yes in zip(pairs, counts, strict=True) if yes]
+    new = jnp.int32(value)
+    return treedef.unflatten(new if yes else x for (_, x), yes in zip(pairs, counts, strict=True))
 
 
 def law_count(case):
-    """Counts go 0, 1, 2 and stop at the largest int32, where updates stay finite."""
+    """Counts go 0, 1, 2 and stop at the largest int32, not before, where updates stay finite."""
     tx, w = case.tx(), jnp.asarray(WEIGHTS, jnp.float32)
-    state = tx.init(w)
+    state, last = tx.init(w), np.iinfo(np.int32).max
     for t in range(3):
         assert set(_counts(state)) <= {t}, f"{case.name}: counts {_counts(state)} at step {t}"
         state = tx.update(w, state, w)[1]
-    if _counts(state):
-        testing.counts_saturate(subject_of(case))
+    late = _counts(state, last - 1)
+    for expected in (last - 1, last, last):
+        assert set(_counts(late)) <= {expected}, f"{case.name}: counts {_counts(late)}"
+        updates, late = tx.update(w, late, w)
+        assert np.isfinite(updates).all(), f"{case.name}: {updates} at the last count"
 
 
 # --- 13. Coasting (alone, far and near 1: test_coasting.py)

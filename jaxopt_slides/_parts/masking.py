@@ -159,8 +159,9 @@ def partition(
       transforms: a mapping of label to transformation, ours or any optax-style pair.
       labels: a tree of labels like the parameters, or a prefix of it, where a label holds for all
         leaves below; or a function that makes such a tree from the parameters. A function sees
-        arrays, at each trace, and must not look at their values. A callable *pytree*, such as an
-        Equinox module of labels, is a tree.
+        arrays, at each trace, and must not look at their values; it is static, compared by
+        identity, so define it once. A callable *pytree*, such as an Equinox module of labels, is a
+        tree.
 
     Returns:
       A transformation whose state holds one state by label. To each member the leaves of the others

@@ -12,7 +12,7 @@ from jaxopt_slides._core.chain import chain
 from jaxopt_slides._core.checks import require_class, require_float_leaves
 from jaxopt_slides._core.dtypes import cast
 from jaxopt_slides._core.foreign import as_halves
-from jaxopt_slides._core.node import Context, Node
+from jaxopt_slides._core.node import Context, Node, Several
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._parts.labels import Function, Kind, Tree, is_floating, nested
@@ -27,7 +27,7 @@ class PartitionState(NamedTuple):
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, repr=False)
-class Partition(Node):
+class Partition(Several):
     """Every member sees the leaves of its label; the others are None to it."""
 
     members: tuple[Node, ...]
@@ -42,14 +42,6 @@ class Partition(Node):
     @property
     def idle(self) -> str:
         return "treats the leaves differently"
-
-    @property
-    def in_python(self) -> bool:
-        return any(m.in_python for m in self.members)
-
-    @property
-    def extras(self) -> frozenset[str]:
-        return frozenset().union(*(m.extras for m in self.members))
 
     @property
     def keeps_wide(self) -> bool:

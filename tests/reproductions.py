@@ -17,6 +17,7 @@ class Kind(NamedTuple):
 SETUP = """\
 import jax, jax.numpy as jnp, optax, optax.contrib
 
+
 def error_of(function, *arguments, **keywords):
     try:
         function(*arguments, **keywords)
@@ -193,8 +194,8 @@ assert message.startswith("unsupported operand type(s) for *")
     "hyperparameters_may_be_traced": Kind(
         "A Python `if` on a hyperparameter: it cannot be swept by `vmap` or under one compilation.",
         """\
-def one(b2, g=jnp.ones(2)):
-    return optax.scale_by_sm3(b2=b2).update(g, optax.scale_by_sm3().init(g))[0]
+g = jnp.ones(2)
+one = lambda b2: optax.scale_by_sm3(b2=b2).update(g, optax.scale_by_sm3().init(g))[0]
 assert "boolean conversion of traced array" in error_of(jax.jit(one), 0.9)
 """,
     ),

@@ -3,16 +3,21 @@
 A new rule, part or wrapper is one line here; every law of ``testing.LAWS`` then holds for it.
 """
 
+import jax
+import jax.numpy as jnp
+
 import jaxopt_slides as jos
 from jaxopt_slides.testing import Subject
 
 RATE = {"learning_rate": 0.1}
 
 
-def of(name, constructor, *, couples=False, **arguments):
+def of(name, constructor, *, couples=False, follows=False, **arguments):
     """A subject; all of ours update each element as if it were alone, unless they say otherwise."""
     made = Subject.of(constructor, **arguments)
-    return Subject(name, made.make, made.hyperparameters, elementwise=not couples)
+    return Subject(
+        name, made.make, made.hyperparameters, elementwise=not couples, follows_params=follows
+    )
 
 
 def decayed_momentum(weight_decay=0.1, learning_rate=0.1, mu=0.9):
@@ -23,6 +28,37 @@ def decayed_momentum(weight_decay=0.1, learning_rate=0.1, mu=0.9):
 def named(first=0.9, second=0.5):
     """Two velocities that share a name."""
     return jos.named_chain(("a", jos.trace(first)), ("b", jos.trace(second)))
+
+
+def wrapped(wrap, **changes):
+    """A constructor of a wrapped RMSProp, or of another rule."""
+
+    def make(learning_rate=0.1, decay=0.9):
+        return wrap(jos.rmsprop(learning_rate, decay, **changes))
+
+    return make
+
+
+def averaged(learning_rate=0.1, decay=0.9, mu=0.9):
+    """A momentum whose parameters are averaged."""
+    return jos.average_params(jos.momentum(learning_rate, mu), decay)
+
+
+def two_groups(learning_rate=0.1, decay=0.9):
+    """Matrices and the rest, each by a rule of its own."""
+    rules = {"matrix": jos.rmsprop(learning_rate, decay), "rest": jos.sgd(0.1)}
+    return jos.partition(rules, by_rank)
+
+
+def by_rank(params):
+    """Labels by the number of axes; one function, since functions are compared by identity."""
+    return jax.tree.map(lambda x: "matrix" if jnp.ndim(x) > 1 else "rest", params)
+
+
+def nested(learning_rate=0.1, decay=0.9, max_norm=1.0):
+    """Four wrappers around a chain."""
+    inner = jos.chain(jos.clip_by_global_norm(max_norm), jos.rmsprop(learning_rate))
+    return jos.apply_if_finite(jos.average_params(jos.masked(inner, True), decay), 3)
 
 
 SUBJECTS = [
@@ -48,5 +84,24 @@ SUBJECTS = [
     of("identity", jos.identity),
     of("decayed-momentum", decayed_momentum),
     of("named-chain", named),
+    of("adadelta", jos.adadelta),
+    of("adam", jos.adam, **RATE),
+    of("clip", jos.clip, max_delta=0.5),
+    of("clip_by_global_norm", jos.clip_by_global_norm, couples=True, max_norm=1.0),
+    of("zero_nans", jos.zero_nans),
+    of("decay-masked", jos.add_decayed_weights, weight_decay=0.1, mask=True),
+    of("masked", wrapped(lambda tx: jos.masked(tx, True))),
+    of("partition", two_groups, couples=True),
+    of("freeze", wrapped(lambda tx: jos.chain(tx, jos.freeze(False)))),
+    of("multi_steps", wrapped(lambda tx: jos.multi_steps(tx, 2))),
+    of("apply_if_finite", wrapped(lambda tx: jos.apply_if_finite(tx, 3)), couples=True),
+    of("average_params", averaged),
+    of("reduce_on_plateau", wrapped(lambda tx: jos.chain(tx, jos.reduce_on_plateau()))),
+    of("mixed_precision", wrapped(jos.mixed_precision), follows=True),
+    of("stochastic", wrapped(lambda tx: jos.mixed_precision(tx, "stochastic_rounding", seed=0))),
+    of("accumulator_dtype", wrapped(lambda tx: jos.accumulator_dtype(tx, jnp.float32))),
+    of("as_static", lambda: jos.as_static(jos.rmsprop(0.1))),
+    of("as_arrays", wrapped(jos.as_arrays)),
+    of("nested-wrappers", nested, couples=True),
     of("schedule", lambda: jos.momentum(0.1, jos.sutskever_schedule())),
 ]

@@ -99,10 +99,11 @@ def test_the_page_s_python_blocks(page, tmp_path, monkeypatch):
     source = python_blocks(ROOT / page)
     monkeypatch.chdir(tmp_path)  # a block may save a file
     names = {"__name__": page}
-    if ">>>" in source:
-        run_examples(doctest.DocTestParser().get_doctest(source, names, page, page, 0))
-    elif source.strip():
-        exec(compile(source, page, "exec"), names)
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # as a reader has it
+        if ">>>" in source:
+            run_examples(doctest.DocTestParser().get_doctest(source, names, page, page, 0))
+        elif source.strip():
+            exec(compile(source, page, "exec"), names)
 
 
 def test_the_readme_has_an_example_once_there_is_a_readme():

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import jaxopt_slides as jos
-from jaxopt_slides._parts.precision import stochastically_rounded
+from jaxopt_slides._parts.rounding import stochastically_rounded
 from tests.cases import PARTS, RULES
 
 NARROW = pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16], ids=["bfloat16", "float16"])

@@ -6,14 +6,14 @@ from typing import Any
 import jax
 
 from jaxopt_slides._core.foreign import as_halves
-from jaxopt_slides._core.node import Context, Node
+from jaxopt_slides._core.node import Context, Node, Several
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, repr=False)
-class Chain(Node):
+class Chain(Several):
     """Members in order; each sees the updates of the one before. ``names`` makes the state a dict."""
 
     members: tuple[Node, ...]
@@ -22,14 +22,6 @@ class Chain(Node):
     @property
     def name(self) -> str:
         return "chain" if self.names is None else "named_chain"
-
-    @property
-    def in_python(self) -> bool:
-        return any(m.in_python for m in self.members)
-
-    @property
-    def extras(self) -> frozenset[str]:
-        return frozenset().union(*(m.extras for m in self.members))
 
     @property
     def keeps_wide(self) -> bool:

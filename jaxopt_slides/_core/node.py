@@ -1,5 +1,6 @@
 """Nodes: what the two halves of a transformation carry, and how they compose."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -98,6 +99,20 @@ class Node:
         return []
 
 
+class Several(Node):
+    """A node with members side by side or one after another."""
+
+    members: tuple[Node, ...]
+
+    @property
+    def in_python(self) -> bool:
+        return any(m.in_python for m in self.members)
+
+    @property
+    def extras(self) -> frozenset[str]:
+        return frozenset().union(*(m.extras for m in self.members))
+
+
 class Wrapper(Node):
     """A node around one other, ``inner``, whose state is the ``inner_state`` of its own."""
 
@@ -127,6 +142,12 @@ class Wrapper(Node):
 
     def children(self) -> tuple[tuple[str, Node], ...]:
         return (("inner", self.inner),)
+
+    def with_children(self, children: list[Node]) -> Any:
+        return dataclasses.replace(self, inner=children[0])  # pyright: ignore[reportArgumentType]
+
+    def with_rule(self, rule: Rule) -> Any:
+        return dataclasses.replace(self, rule=rule)  # pyright: ignore[reportArgumentType]
 
     def require_state(self, state: PyTree) -> None:
         require_class(self.name, state, self.state_type)

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import numbers
-import pickle
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ from jax.core import Tracer
 from jax.tree_util import Partial
 
 from jaxopt_slides._core.dtypes import wide
+from jaxopt_slides._core.words import reduced
 
 
 @jax.tree_util.register_dataclass
@@ -149,14 +149,7 @@ class ForeignSchedule:
         return getattr(self.function, "__qualname__", repr(self.function))
 
     def __reduce__(self):
-        try:
-            pickle.dumps(self.function)
-        except Exception as error:
-            raise pickle.PicklingError(
-                f"the schedule {self!r} cannot be pickled ({error}). Use a function that a module "
-                f"defines at its top level, or one of this library's schedules."
-            ) from error
-        return type(self), (self.function,)
+        return reduced(self, self.function, "schedule", "one of this library's schedules")
 
 
 def as_schedule(schedule: Any) -> Any:

@@ -1,6 +1,7 @@
 """Values in messages: one short line, without addresses."""
 
 import operator
+import pickle
 import re
 from typing import Any
 
@@ -15,6 +16,18 @@ def shown(value: Any, width: int = 60) -> str:
     text = getattr(value, "__qualname__", None) or repr(value)
     text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(re.sub(r"\S*<locals>\.", "", text).split()))
     return text if len(text) <= width else f"{text[:width]}..."
+
+
+def reduced(wrapper: Any, function: Any, what: str, instead: str) -> tuple[Any, tuple[Any]]:
+    """How pickle makes a static wrapper of a user's function again; a lambda is refused in words."""
+    try:
+        pickle.dumps(function)
+    except Exception as error:
+        raise pickle.PicklingError(
+            f"the {what} {wrapper!r} cannot be pickled ({error}). Use a function that a module defines "
+            f"at its top level, or {instead}."
+        ) from error
+    return type(wrapper), (function,)
 
 
 def as_integer(value: Any) -> int | None:

@@ -52,12 +52,6 @@ class MultiSteps(Wrapper):
     state_type = MultiStepsState
     trees = ("acc_grads",)
 
-    def with_children(self, children: list[Node]) -> "MultiSteps":
-        return dataclasses.replace(self, inner=children[0])
-
-    def with_rule(self, rule: Rule) -> "MultiSteps":
-        return dataclasses.replace(self, rule=rule)
-
     def count(self, state: PyTree) -> Any:
         return state.gradient_step
 

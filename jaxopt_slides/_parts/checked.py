@@ -48,9 +48,6 @@ class Checked(Wrapper):
         # Off, it is as any other wrapper; on, what was compiled while it was off is never called.
         return enabled() or self.inner.in_python
 
-    def with_children(self, children: list[Node]) -> "Checked":
-        return dataclasses.replace(self, inner=children[0])
-
     def init(self, params: PyTree) -> CheckedState:
         return CheckedState(jnp.zeros((), jnp.int32), self.inner.init(params))
 

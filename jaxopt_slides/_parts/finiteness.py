@@ -35,9 +35,6 @@ class ApplyIfFinite(Wrapper):
     name = "apply_if_finite"
     state_type = ApplyIfFiniteState
 
-    def with_children(self, children: list[Node]) -> "ApplyIfFinite":
-        return dataclasses.replace(self, inner=children[0])
-
     def init(self, params: PyTree) -> ApplyIfFiniteState:
         require_float_leaves(self.name, "params", params)
         in_a_row, total = (jnp.zeros((), jnp.int32) for _ in range(2))  # two buffers, for donation

@@ -1,7 +1,6 @@
 """Static trees of labels and masks: written out, as a prefix, or as a function of the parameters."""
 
 import dataclasses
-import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from jax.core import Tracer
 
 from jaxopt_slides._core.checks import children_of, where
 from jaxopt_slides._core.types import PyTree
-from jaxopt_slides._core.words import shown
+from jaxopt_slides._core.words import reduced, shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,14 +40,7 @@ class Function:
         return getattr(self.function, "__qualname__", repr(self.function))
 
     def __reduce__(self):
-        try:
-            pickle.dumps(self.function)
-        except Exception as error:
-            raise pickle.PicklingError(
-                f"the function {self!r} of a mask or of labels cannot be pickled ({error}). Use a "
-                f"tree, or a function that a module defines at its top level."
-            ) from error
-        return type(self), (self.function,)
+        return reduced(self, self.function, "function of a mask or of labels", "a tree")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from jaxopt_slides._core.chain import chain
 from jaxopt_slides._core.checks import require_class, require_float_leaves
 from jaxopt_slides._core.dtypes import cast
 from jaxopt_slides._core.foreign import as_halves
-from jaxopt_slides._core.node import Context, Node
+from jaxopt_slides._core.node import Context, Node, Several
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._parts.labels import Function, Kind, Tree, is_floating, nested
@@ -27,7 +27,7 @@ class PartitionState(NamedTuple):
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, repr=False)
-class Partition(Node):
+class Partition(Several):
     """Every member sees the leaves of its label; the others are None to it."""
 
     members: tuple[Node, ...]
@@ -42,14 +42,6 @@ class Partition(Node):
     @property
     def idle(self) -> str:
         return "treats the leaves differently"
-
-    @property
-    def in_python(self) -> bool:
-        return any(m.in_python for m in self.members)
-
-    @property
-    def extras(self) -> frozenset[str]:
-        return frozenset().union(*(m.extras for m in self.members))
 
     @property
     def keeps_wide(self) -> bool:
@@ -159,8 +151,9 @@ def partition(
       transforms: a mapping of label to transformation, ours or any optax-style pair.
       labels: a tree of labels like the parameters, or a prefix of it, where a label holds for all
         leaves below; or a function that makes such a tree from the parameters. A function sees
-        arrays, at each trace, and must not look at their values. A callable *pytree*, such as an
-        Equinox module of labels, is a tree.
+        arrays, at each trace, and must not look at their values; it is static, compared by
+        identity, so define it once. A callable *pytree*, such as an Equinox module of labels, is a
+        tree.
 
     Returns:
       A transformation whose state holds one state by label. To each member the leaves of the others

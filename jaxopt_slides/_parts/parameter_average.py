@@ -69,12 +69,6 @@ class AverageParams(Wrapper):
     state_type = AverageParamsState
     trees = ("average",)
 
-    def with_children(self, children: list[Node]) -> "AverageParams":
-        return dataclasses.replace(self, inner=children[0])
-
-    def with_rule(self, rule: Rule) -> "AverageParams":
-        return dataclasses.replace(self, rule=rule)
-
     def init(self, params: PyTree) -> AverageParamsState:
         require_float_leaves(self.name, "params", params)
         average, inner = jax.tree.map(copy_of, params), self.inner.init(params)

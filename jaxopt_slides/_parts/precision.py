@@ -14,6 +14,7 @@ from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import as_integer, shown
+from jaxopt_slides._parts.rounding import rounded, step_between, stochastically_rounded
 
 MASTER, STOCHASTIC = "master_weights", "stochastic_rounding"
 
@@ -42,9 +43,6 @@ class MixedPrecision(Wrapper):
     def keeps_wide(self) -> bool:
         return True
 
-    def with_children(self, children: list[Node]) -> "MixedPrecision":
-        return dataclasses.replace(self, inner=children[0])
-
     def init(self, params: PyTree) -> MixedPrecisionState:
         require_float_leaves(self.name, "params", params)
         inner = self.inner.init(jax.tree.map(widen, params))
@@ -71,7 +69,7 @@ class MixedPrecision(Wrapper):
             key, now = jax.random.split(key)
             targets = stochastically_rounded(now, new, dtypes)
         else:
-            targets = [_nearest(x, d) for x, d in zip(new, dtypes, strict=True)]
+            targets = [rounded(x, d) for x, d in zip(new, dtypes, strict=True)]
         # From the narrow weight to the rounded one: the sum in apply_updates is that one.
         difference = [
             step_between(widen(w), t) if is_narrow(w) else x
@@ -115,64 +113,6 @@ def is_narrow(w: Any) -> bool:
     """Whether a leaf's dtype is narrower than float32."""
     dtype = jnp.result_type(w)
     return wide(dtype) != dtype
-
-
-def step_between(w: jax.Array, r: jax.Array) -> jax.Array:
-    """What leads from ``w`` to ``r``; between two zeros r, since only -0.0 leaves -0.0 as it is."""
-    return jnp.where((w == 0) & (r == 0), r, r - w)
-
-
-def _in_range(x: jax.Array, dtype: Any) -> jax.Array:
-    """``x`` no further from 0 than the largest number of ``dtype``; an infinity stays one."""
-    most = jnp.finfo(dtype).max.astype(x.dtype)
-    return jnp.where(jnp.isfinite(x), jnp.clip(x, -most, most), x)
-
-
-def _nearest(x: jax.Array, dtype: Any) -> jax.Array:
-    """``x`` rounded to ``dtype``, in its own dtype."""
-    if dtype == x.dtype:
-        return x
-    return _rounded(_in_range(x, dtype), dtype).astype(x.dtype)
-
-
-def _rounded(x: jax.Array, dtype: Any) -> jax.Array:
-    """``x`` in ``dtype``; XLA may not take this and the widening after it for nothing."""
-    return jax.lax.optimization_barrier(x.astype(dtype))
-
-
-def stochastically_rounded(
-    key: jax.Array, leaves: list[jax.Array], dtypes: list[Any]
-) -> list[jax.Array]:
-    """Each leaf as one of its two neighbours in a narrower dtype, the nearer the likelier.
-
-    The mean over keys is the leaf itself, and so is the derivative: one. Leaves of one shape draw
-    their numbers together, since each drawing takes long to compile.
-    """
-    shapes: dict[Any, list[int]] = {}
-    for i, (x, d) in enumerate(zip(leaves, dtypes, strict=True)):
-        if x.dtype != d:
-            shapes.setdefault((x.shape, x.dtype), []).append(i)
-    rounded = list(leaves)
-    for n, ((shape, dtype), members) in enumerate(shapes.items()):
-        draws = jax.random.uniform(jax.random.fold_in(key, n), (len(members), *shape), dtype)
-        for i, draw in zip(members, draws, strict=True):
-            x = leaves[i]
-            step = _neighbour(draw, jax.lax.stop_gradient(x), dtypes[i])
-            exact = (step == x) | ~jnp.isfinite(x)
-            rounded[i] = jnp.where(exact, x, x + (step - jax.lax.stop_gradient(x)))
-    return rounded
-
-
-def _neighbour(draw: jax.Array, x: jax.Array, dtype: Any) -> jax.Array:
-    """The lower or the upper neighbour of ``x`` in ``dtype``, in the dtype of ``x``."""
-    x = _in_range(x, dtype)
-    nearest = _rounded(x, dtype)
-    up, down = jnp.asarray(jnp.inf, dtype), jnp.asarray(-jnp.inf, dtype)
-    below = nearest.astype(x.dtype) <= x
-    low = jnp.where(below, nearest, jnp.nextafter(nearest, down)).astype(x.dtype)
-    high = jnp.where(below, jnp.nextafter(nearest, up), nearest).astype(x.dtype)
-    share = (x - low) / jnp.where(high > low, high - low, 1)
-    return jnp.where(draw < share, high, low)
 
 
 def mixed_precision(

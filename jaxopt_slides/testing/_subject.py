@@ -51,6 +51,8 @@ class Subject:
         leaves, scalars and arbitrary trees ask nothing of a subject with shapes of its own.
       elementwise: that every element is updated as if it were alone. An undeclared transform may
         couple leaves, as a clip by the global norm does.
+      follows_params: that its updates lead from the parameters it is given to a copy that it keeps, so
+        that a run in which they stand still says nothing.
       extra: what ``update`` is given by keyword, if it takes any keyword: of a plane with the given
         gradient, the ``value``, the ``grad``, and the function, as ``value_fn`` or ``obj_fn``.
 
@@ -69,6 +71,7 @@ class Subject:
     hyperparameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
     shapes: tuple[tuple[int, ...], ...] = SHAPES
     elementwise: bool = False
+    follows_params: bool = False
     extra: tuple[str, ...] = ("value", "grad", "value_fn")
 
     @classmethod
@@ -145,6 +148,12 @@ class Subject:
         """Raises NotApplicable for a transform that draws random numbers."""
         if self.random():
             raise NotApplicable("it draws random numbers")
+
+    def require_own_path(self) -> None:
+        """Raises NotApplicable where updates at parameters that stand still say nothing."""
+        self.require_no_noise()
+        if self.follows_params:
+            raise NotApplicable("its updates lead to a copy of the parameters that it keeps")
 
 
 def is_real(value: Any, or_int: bool) -> bool:

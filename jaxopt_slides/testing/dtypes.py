@@ -99,7 +99,7 @@ def narrow_follows_float32(subject: Subject) -> None:
     A sum that stalls at 256, or a mean square at half of its size, is further off; rounding of the
     updates themselves is not.
     """
-    subject.require_no_noise()
+    subject.require_own_path()
 
     def gradients(dtype: str) -> PyTree:
         g = jax.tree.map(jnp.abs, subject.gradients(0, dtype))
@@ -111,7 +111,7 @@ def narrow_follows_float32(subject: Subject) -> None:
 
 def small_float16_is_not_lost(subject: Subject) -> None:
     """After 100 gradients of 1.2e-5 and 2.4e-5 in float16 it is within 10 % of float32, or of 0."""
-    subject.require_no_noise()
+    subject.require_own_path()
     small = {"learning_rate": 1e-3} if "learning_rate" in subject.hyperparameters else {}
 
     def program(params: PyTree, gradients: PyTree) -> PyTree:

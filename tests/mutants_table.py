@@ -1117,7 +1117,7 @@ PARTS_SCALING = (
         ),
     )
     + mutants(
-        SCALING,
+        "_parts/decay.py",
         ("add_decayed_weights",),
         *instead(
             "return g + self.weight_decay * w, s",
@@ -1127,14 +1127,14 @@ PARTS_SCALING = (
             ("gradient decayed", "return g + self.weight_decay * g, s"),
             ("decay on both", "return self.weight_decay * (g + w), s"),
             ("decay missing", "return g + w, s"),
-            ("sign of the weights only", "return g + self.weight_decay * jnp.sign(w), s"),
+            ("sign of the weights only", "return g + self.weight_decay * (w / abs(w)), s"),
         ),
     )
     + mutants(
         SCALING,
         ("set_to_zero",),
-        ("gradients pass", "return jnp.zeros_like(g), s", "return g, s"),
-        ("ones", "return jnp.zeros_like(g), s", "return jnp.ones_like(g), s"),
+        ("gradients pass", "return nothing_like(g), s", "return g, s"),
+        ("ones", "return nothing_like(g), s", "return 1 + 0 * g, s"),
     )
 )
 
@@ -1175,10 +1175,10 @@ LIFT = mutants(
         "self.rule.State(jnp.ones((), jnp.int32)",
     ),
     *instead(
-        "self.rule.at(state.count, real(dtype))",
-        ("schedules off by one", "self.rule.at(state.count + 1, real(dtype))"),
-        ("schedules stand still", "self.rule.at(jnp.zeros_like(state.count), real(dtype))"),
-        ("hyperparameters in float16", "self.rule.at(state.count, jnp.float16)"),
+        "rule = self.rule.at(count, real(dtype))",
+        ("schedules off by one", "rule = self.rule.at(count + 1, real(dtype))"),
+        ("schedules stand still", "rule = self.rule.at(0 * count, real(dtype))"),
+        ("hyperparameters in float16", "rule = self.rule.at(count, jnp.float16)"),
     ),
     *instead(
         "None if c is None else treedef.unflatten(s[i] for _, s in steps)",
@@ -1219,17 +1219,21 @@ LIFT = mutants(
         "unflatten(states[0][i] for _ in states)",
         SHAPED,
     ),
+)
+LIFT += mutants(
+    "_core/pair.py",
+    RULES,
     (
         "no widening",
         "node.update(jax.tree.map(widen, updates), state, context)",
         "node.update(updates, state, context)",
     ),
     *instead(
-        "return cast(wide_updates, context.dtypes), state",
+        "return (wide_updates if node.keeps_wide else cast(wide_updates, context.dtypes)), state",
         ("no narrowing", "return wide_updates, state"),
         (
             "everything in float32",
-            "return jax.tree.map(lambda u: u.astype(jnp.float32), wide_updates), state",
+            "return jax.tree.map(lambda u: u.astype(np.float32), wide_updates), state",
         ),
     ),
 )
@@ -1339,12 +1343,12 @@ NEAR_ONE = (
         "_core/numbers.py",
         ("rmsprop", "ema"),
         *instead(
-            "return -jnp.expm1(t.astype(self.offset.dtype) * log_beta)",
-            ("correction's sign", "return jnp.expm1(t.astype(self.offset.dtype) * log_beta)"),
-            ("beta^t for 1 - beta^t", "return jnp.exp(t.astype(self.offset.dtype) * log_beta)"),
-            ("power forgotten", "return -jnp.expm1(log_beta)"),
-            ("power t - 1", "return -jnp.expm1((t - 1).astype(self.offset.dtype) * log_beta)"),
-            ("1 + beta^t", "return 1 + jnp.exp(t.astype(self.offset.dtype) * log_beta)"),
+            "return -jnp.expm1(t.astype(self.offset.dtype) * self.log())",
+            ("correction's sign", "return jnp.expm1(t.astype(self.offset.dtype) * self.log())"),
+            ("beta^t for 1 - beta^t", "return jnp.exp(t.astype(self.offset.dtype) * self.log())"),
+            ("power forgotten", "return -jnp.expm1(self.log())"),
+            ("power t - 1", "return -jnp.expm1((t - 1).astype(self.offset.dtype) * self.log())"),
+            ("1 + beta^t", "return 1 + jnp.exp(t.astype(self.offset.dtype) * self.log())"),
             (
                 "1 - beta^t loses its digits",
                 "return 1 - (1 + self.offset) ** t.astype(self.offset.dtype)",
@@ -1352,10 +1356,13 @@ NEAR_ONE = (
             ),
         ),
         *instead(
-            "log_beta = jnp.log1p(jnp.maximum(self.offset, epsilon - 1))",
-            ("log of the offset", "log_beta = jnp.log(jnp.maximum(self.offset, epsilon - 1))"),
-            ("log of 1 - beta", "log_beta = jnp.log1p(-self.offset)"),
-            ("log bounded by a large number", "log_beta = jnp.log1p(jnp.maximum(self.offset, -0.05))"),
+            "return jnp.log1p(jnp.maximum(self.offset, jnp.finfo(self.offset.dtype).eps - 1))",
+            (
+                "log of the offset",
+                "return jnp.log(jnp.maximum(self.offset, jnp.finfo(self.offset.dtype).eps - 1))",
+            ),
+            ("log of 1 - beta", "return jnp.log1p(-self.offset)"),
+            ("log bounded by a large number", "return jnp.log1p(jnp.maximum(self.offset, -0.05))"),
         ),
         **CORRECT,
     )
@@ -1423,13 +1430,13 @@ CHAIN = mutants(
     ("chain",),
     *instead(
         "for member, s in zip(self.members, self.substates(state), strict=True):\n"
-        "            updates, s = member.update(updates, s, context)\n"
+        "            updates, s = step_of(member, updates, s, context)\n"
         "            states.append(s)\n"
         "        return updates, self.pack(states)",
         (
             "order reversed",
             "for member, s in zip(self.members[::-1], self.substates(state)[::-1], strict=True):\n"
-            "            updates, s = member.update(updates, s, context)\n"
+            "            updates, s = step_of(member, updates, s, context)\n"
             "            states.append(s)\n"
             "        return updates, self.pack(states[::-1])",
         ),
@@ -1437,7 +1444,7 @@ CHAIN = mutants(
             "every member sees the first updates",
             "first = updates\n"
             "        for member, s in zip(self.members, self.substates(state), strict=True):\n"
-            "            updates, s = member.update(first, s, context)\n"
+            "            updates, s = step_of(member, first, s, context)\n"
             "            states.append(s)\n"
             "        return updates, self.pack(states)",
         ),
@@ -1445,7 +1452,7 @@ CHAIN = mutants(
             "updates summed",
             "first = updates\n"
             "        for member, s in zip(self.members, self.substates(state), strict=True):\n"
-            "            u, s = member.update(first, s, context)\n"
+            "            u, s = step_of(member, first, s, context)\n"
             "            updates = jax.tree.map(jax.numpy.add, updates, u)\n"
             "            states.append(s)\n"
             "        return updates, self.pack(states)",
@@ -1453,7 +1460,7 @@ CHAIN = mutants(
         (
             "states swapped",
             "for member, s in zip(self.members, self.substates(state), strict=True):\n"
-            "            updates, s = member.update(updates, s, context)\n"
+            "            updates, s = step_of(member, updates, s, context)\n"
             "            states.append(s)\n"
             "        return updates, self.pack(states[::-1])",
             {"on": ("named-chain",)},
@@ -1461,14 +1468,14 @@ CHAIN = mutants(
         (
             "state not advanced",
             "for member, s in zip(self.members, self.substates(state), strict=True):\n"
-            "            updates, _ = member.update(updates, s, context)\n"
+            "            updates, _ = step_of(member, updates, s, context)\n"
             "            states.append(s)\n"
             "        return updates, self.pack(states)",
         ),
         (
             "last member forgotten",
             "for member, s in zip(self.members, self.substates(state), strict=True):\n"
-            "            last, (updates, s) = updates, member.update(updates, s, context)\n"
+            "            last, (updates, s) = updates, step_of(member, updates, s, context)\n"
             "            states.append(s)\n"
             "        return last, self.pack(states)",
         ),
@@ -1499,7 +1506,7 @@ CHAIN = mutants(
         "return transformation(Chain(inits), Chain(updates))",
         "return transformation(Chain(inits), Chain(updates[::-1]))",
     ),
-    ("a member lost", "tuple(u for _, u in ours)", "tuple(u for _, u in ours[1:])"),
+    ("a member lost", "tuple(u for _, u in pairs)", "tuple(u for _, u in pairs[1:])"),
 )
 
 NAMES = mutants(
@@ -1526,14 +1533,14 @@ NAMES = mutants(
     ("halves swapped", "return transformation(init, update)", "return transformation(update, init)"),
     (
         "schedules read at count 0",
-        "now = node.rule.at(state.count, float)",
-        "now = node.rule.at(0 * state.count, float)",
+        "now = node.rule.at(node.count(state), float)",
+        "now = node.rule.at(0 * node.count(state), float)",
         {"by": ("schedules_anywhere",)},
     ),
     (
         "schedules read one late",
-        "now = node.rule.at(state.count, float)",
-        "now = node.rule.at(state.count + 1, float)",
+        "now = node.rule.at(node.count(state), float)",
+        "now = node.rule.at(node.count(state) + 1, float)",
         {"by": ("schedules_anywhere",)},
     ),
     (
@@ -1550,14 +1557,14 @@ NAMES = mutants(
     ),
     (
         "all children changed",
-        "if isinstance(node, Lifted) and (*labels, name := field.path[-1]) == field.path:",
-        "if isinstance(node, Lifted) and hasattr(node.rule, name := field.path[-1]):",
+        "if name in ranges and (*labels, name) == field.path:",
+        "if name in ranges:",
         {"on": ("named",), "by": ("hyperparams_round_trip",)},
     ),
     (
         "names by their first half",
-        "fields = [*_fields(update), *_fields(init)]\n    read",
-        "fields = [*_fields(update)]\n    read",
+        "fields = [*fields_of(update), *fields_of(init)]\n    read",
+        "fields = [*fields_of(update)]\n    read",
         {"by": ("each_hyperparameter",)},
     ),
 )
@@ -1606,7 +1613,11 @@ APPLY = mutants(
             "return (jnp.asarray(w, both) + jnp.asarray(u, both)).astype(jnp.result_type(u))",
         ),
     ),
-    ("arguments swapped", "jax.tree.map(_add, params, updates)", "jax.tree.map(_add, updates, params)"),
+    (
+        "arguments swapped",
+        "jax.tree.map(add_update, params, updates)",
+        "jax.tree.map(add_update, updates, params)",
+    ),
     (
         "integers truncated",
         '    require_float_leaves("apply_updates", "params", params)\n',
@@ -2048,8 +2059,8 @@ TRAINING = (
         ),
         (
             "params not handed to the optimizer",
-            "tx.update(gradient, state, params)",
-            "tx.update(gradient, state)",
+            "tx.update(gradient, state, params, **extra)",
+            "tx.update(gradient, state, **extra)",
             {"on": ("add_decayed_weights",), "by": ("fit_is_the_loop",)},
         ),
         (

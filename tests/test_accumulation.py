@@ -170,6 +170,28 @@ def test_a_schedule_of_k_counts_updates():
         assert (peer.gradient_step, peer.mini_step) == (updates_so_far, len(pending))
 
 
+def test_a_schedule_below_one_counts_as_one():
+    tx = jos.multi_steps(jos.sgd(1.0), lambda count: 0.25 - count)
+    state = tx.init(jnp.zeros(1))
+    for n in range(1, 4):
+        updates, state = tx.update(jnp.ones(1), state)
+        np.testing.assert_array_equal(updates, [-1.0])
+        assert (state.gradient_step, state.mini_step) == (n, 0)
+
+
+def test_the_count_of_updates_saturates():
+    tx, most = jos.multi_steps(jos.sgd(1.0), 1), np.int32(np.iinfo(np.int32).max)
+    state = tx.init(jnp.zeros(1))._replace(gradient_step=most)
+    assert tx.update(jnp.ones(1), state)[1].gradient_step == most
+
+
+def test_gradients_of_a_wider_dtype_are_an_error(x64):
+    tx = jos.multi_steps(jos.sgd(1.0), 2)
+    state = tx.init(jnp.zeros(1, jnp.float32))
+    with pytest.raises(AssertionError, match="multi_steps: the only leaf of the state's acc_grads"):
+        tx.update(jnp.ones(1, jnp.float64), state)
+
+
 @pytest.mark.parametrize("k", [1, 3])
 def test_equal_to_optax(k):
     params, gradients = params_of("float32"), microbatches(7, "float32", seed=1)

@@ -14,6 +14,7 @@ import pytest
 
 import jaxopt_slides as jos
 from jaxopt_slides._core.lift import next_count
+from jaxopt_slides._parts.checked import step_count
 
 FINE = {"a": np.ones(2, np.float32), "b": np.ones(2, np.float32)}
 BAD = {"a": np.ones(2, np.float32), "b": np.array([1.0, np.nan], np.float32)}
@@ -191,6 +192,54 @@ def test_narrow_and_complex_leaves_are_asserted_too(dtype):
         call(params, tx.init(params), params)
         with alarms(f"checked(rmsprop): at step 0 {BAD_UPDATE}".replace("'b'", "'w'")):
             call({"w": params["w"] * jnp.asarray(jnp.nan, dtype)}, tx.init(params), params)
+
+
+def test_accumulators_inside_a_chain_are_looked_at():
+    tx = jos.checked(jos.chain(jos.scale_by_rms(0.5), jos.scale(-0.1)))
+    state = tx.init(FINE)
+    first = state.inner_state[0]._replace(mean_square={**FINE, "b": np.float32([1, -3])})
+    with alarms("checked(chain): at step 0 state[0].mean_square['b'] is -1; it must not be negative"):
+        tx.update(FINE, state._replace(inner_state=(first, state.inner_state[1])), FINE)
+
+
+def test_a_nan_accumulator_is_not_finite_rather_than_negative():
+    tx = jos.checked(jos.rmsprop(0.1))
+    state = spoiled(tx.init(FINE), mean_square=BAD)
+    with alarms(
+        "checked(rmsprop): at step 0 leaf ['b'] of the updates is not finite; its gradient is finite"
+    ):
+        tx.update(FINE, state, FINE)
+
+
+def test_a_leaf_among_leaves_of_several_shapes_is_named():
+    fine = {"a": np.ones(1, np.float32), "b": np.ones(2, np.float32), "c": np.ones(1, np.float32)}
+    tx = jos.checked(jos.sgd(0.1))
+    for name in ("b", "c"):
+        bad = {k: x * np.float32(np.nan) if k >= name else x for k, x in fine.items()}
+        with alarms(f"checked(sgd): at step 0 {BAD_UPDATE}".replace("'b'", f"'{name}'")):
+            tx.update(bad, tx.init(fine), fine)
+
+
+def test_the_ends_of_a_range_are_no_alarm():
+    tx = jos.checked(jos.momentum(lambda count: 0.0 * count, lambda count: 1.0 + 0 * count))
+    tx.update(FINE, tx.init(FINE), FINE)
+    tx, still = jos.checked(jos.adagrad(0.1)), jax.tree.map(np.zeros_like, FINE)
+    _, state = tx.update(still, tx.init(FINE), FINE)
+    np.testing.assert_array_equal(state.inner_state.sum_of_squares["b"], 0)
+
+
+def test_an_infinite_number_is_an_alarm():
+    tx = jos.checked(jos.sgd(lambda count: jnp.inf + count))
+    with alarms("checked(sgd): at step 0 learning_rate is inf; it must be finite and at least 0"):
+        tx.update(FINE, tx.init(FINE), FINE)
+
+
+def test_the_count_is_found_behind_other_numbers():
+    tx = jos.apply_if_finite(jos.sgd(0.1), 3)
+    state = tx.init(FINE)
+    for _ in range(2):
+        _, state = tx.update(FINE, state)
+    assert (step_count(state), step_count(())) == (2, -1)
 
 
 # Where a step is run

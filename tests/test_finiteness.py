@@ -141,6 +141,11 @@ def test_after_too_many_in_a_row_a_gradient_goes_through():
     assert bool(jnp.isnan(w[0]))
 
 
+def test_before_the_first_gradient_the_last_was_finite():
+    state = jos.apply_if_finite(jos.sgd(0.5), 2).init(jnp.ones(1))
+    assert (state.notfinite_count, state.last_finite, state.total_notfinite) == (0, True, 0)
+
+
 def test_counters_saturate():
     tx, most = jos.apply_if_finite(jos.sgd(0.5), 2), np.int32(np.iinfo(np.int32).max)
     state = tx.init(jnp.ones(1))._replace(notfinite_count=most, total_notfinite=most)

@@ -225,6 +225,14 @@ def test_foreign_members_see_narrow_updates_in_their_dtype():
     assert (updates["w"].dtype, updates["b"].dtype) == (jnp.bfloat16, jnp.float32)
 
 
+def test_what_a_foreign_member_returns_is_widened_again():
+    """2**-30 is no float16, but between our members it lives."""
+    tx = jos.chain(optax.identity(), jos.scale(2.0**-30), jos.scale(2.0**15), jos.scale(2.0**15))
+    params = {"w": jnp.ones(2, jnp.float16)}
+    updates, _ = tx.update(params, tx.init(params))
+    np.testing.assert_array_equal(updates["w"], np.ones(2, np.float16))
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_bfloat16_with_a_foreign_member(order):
     members = [optax.clip(1.0), jos.rmsprop(0.1)][::order]
@@ -253,6 +261,23 @@ def test_extra_arguments_reach_the_members_that_take_them():
         assert seen == {"value": 3.0, "value_fn": len}
     jitted = jax.jit(lambda g, s, v: jos.chain(theirs).update(g, s, value=v)[0])
     close(jitted(PARAMS, ((),), 2.0), jax.tree.map(lambda w: 2 * w, PARAMS))
+
+
+def test_extra_arguments_reach_only_who_takes_them():
+    """By keyword alone or as a fourth argument; no other argument comes with them."""
+
+    def by_value(updates, state, params=None, *, value):
+        return jax.tree.map(lambda u: u * value, updates), state
+
+    def by_factor(updates, state, params=None, factor=0.0):
+        return jax.tree.map(lambda u: u * factor, updates), state
+
+    members = [
+        optax.GradientTransformationExtraArgs(lambda params: (), f) for f in (by_value, by_factor)
+    ]
+    tx = jos.chain(*members, jos.scale(0.5))
+    updates, _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS, value=3.0, factor=2.0, other=object())
+    close(updates, jax.tree.map(lambda w: 3 * w, PARAMS))
 
 
 def test_optax_line_search_inside_our_chain():

@@ -257,6 +257,63 @@ def test_extra_arguments_reach_the_member_that_wants_them():
     raises(TypeError, "reduce_on_plateau needs the metric", lambda: tx.update(PARAMS, state))
 
 
+def spy(seen):
+    """Another library's member that notes what it is given."""
+
+    def update(updates, state, params=None, **extra):
+        seen.append({"updates": updates, "params": params, **extra})
+        return updates, state
+
+    return optax.GradientTransformationExtraArgs(lambda params: (), update)
+
+
+def test_members_see_their_leaves_in_their_dtypes():
+    seen, params = [], {"a": jnp.ones(2), "b": jnp.ones(2, jnp.bfloat16), "c": jnp.ones(2)}
+    tx = jos.masked(spy(seen), {"a": False, "b": True, "c": True})
+    tx.update(params, tx.init(params), params)
+    dtypes = {k: None if x is None else x.dtype for k, x in seen[0]["updates"].items()}
+    assert dtypes == {"a": None, "b": jnp.bfloat16, "c": jnp.float32}
+
+
+def test_an_extra_tree_is_divided_too():
+    """As ``grad``; a metric is no tree, also where there is only one parameter."""
+    seen = []
+    tx = jos.partition({"x": spy(seen), "y": jos.sgd(1.0)}, {"net": "x", "head": "y"})
+    tx.update(PARAMS, tx.init(PARAMS), PARAMS, grad=PARAMS, value=2.0)
+    assert jax.tree.structure(seen[0]["grad"]) == jax.tree.structure(PARAMS | {"head": None})
+    w = jnp.ones(1)
+    for label in ("x", "y"):
+        tx = jos.partition({"x": spy(seen), "y": jos.sgd(1.0)}, label)
+        tx.update(w, tx.init(w), w, value=3.0)
+        assert seen[-1]["value"] is not None
+
+
+def test_a_function_sees_the_parameters_as_they_are():
+    """Without them, what stands in their place has the dtypes of the updates."""
+    params, gradients = {"w": jnp.ones(1, jnp.bfloat16)}, {"w": jnp.ones(1, jnp.float16)}
+    seen = []
+    tx = jos.masked(jos.sgd(1.0), lambda p: [seen.append(p["w"].dtype), True][1])
+    state = tx.init(params)
+    for came, expected in ((params, jnp.bfloat16), (None, jnp.float16)):
+        seen.clear()
+        tx.update(gradients, state, came)
+        assert set(seen) == {jnp.dtype(expected)}
+
+
+def test_what_a_member_keeps_wide_stays_wide():
+    params = {"a": jnp.ones(1, jnp.bfloat16), "b": jnp.ones(1, jnp.bfloat16)}
+    tx = jos.partition(
+        {"m": jos.mixed_precision(jos.sgd(1.0)), "s": jos.sgd(1.0)}, {"a": "m", "b": "s"}
+    )
+    updates, _ = tx.update(params, tx.init(params), params)
+    assert updates["a"].dtype == jnp.float32
+
+
+def test_a_dot_in_a_label_is_an_error():
+    text = "partition: the label 'a.b' has a dot; dots separate the parts of a hyperparameter's name."
+    raises(ValueError, text, lambda: jos.partition({"a.b": jos.sgd(0.1)}, "a.b"))
+
+
 @pytest.mark.parametrize(
     ("labels", "text"),
     [
@@ -444,6 +501,17 @@ def test_integers_and_bools_stay_as_they_are(tx, wrap):
     same({k: params[k] for k in ("n", "flag")}, {k: MIXED[k] for k in ("n", "flag")})
     # w = 1: v = -0.5, w = 0.5; v = -0.45 - 0.25, w = -0.2
     np.testing.assert_allclose(params["w"], np.array([-0.2, -0.4]), rtol=1e-6)
+
+
+def test_an_integer_update_is_none_whatever_came():
+    """float0, also where the caller's gradient of an integer is a 0 of its own dtype."""
+    tx = jos.masked(jos.momentum(0.5), TRAINED)
+    gradients = jax.tree.map(jnp.zeros_like, MIXED)
+    updates, _ = tx.update(gradients, tx.init(MIXED), MIXED)
+    assert {k: u.dtype for k, u in updates.items() if k != "w"} == dict.fromkeys(
+        ("n", "flag"), jax.dtypes.float0
+    )
+    same(jos.apply_updates(MIXED, updates), MIXED)
 
 
 def test_integers_elsewhere_are_an_error_that_names_the_leaf():

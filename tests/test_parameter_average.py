@@ -72,6 +72,14 @@ def test_the_product_of_decays_keeps_its_digits(decay):
     np.testing.assert_allclose(np.asarray(states.log_decay, np.float64), exact, rtol=6 * UNIT)
 
 
+@pytest.mark.parametrize("decay", [0.9999, 0.99999, 0.999999])
+def test_the_bias_correction_keeps_its_digits(decay):
+    """1 - decay**2 in float32 knows three digits of the second share."""
+    params = np.float32([[1.0], [3.0], [-1.0]])
+    states = follow(jos.average_params(jos.identity(), decay), jnp.asarray(params))
+    np.testing.assert_allclose(states.average, averages(params, decay), rtol=8 * UNIT)
+
+
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.999, 0.9999])
 def test_a_constant_stays_itself(decay):
     """The bias correction is exact: no step leaves a trace of the zero that an average starts from."""
@@ -153,6 +161,42 @@ def test_bfloat16_parameters_are_averaged_in_float32(wrap):
     assert float(w[0]) == 1 + 2**-7
     # (1 * 1 + 2 (1 + 2**-7)) / 3, which bfloat16 cannot hold
     np.testing.assert_allclose(state.average, [1 + 2**-7 * 2 / 3], rtol=2 * UNIT)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["eagerly", "jit"])
+def test_the_average_is_of_the_parameters_as_the_caller_has_them(wrap):
+    """1 + (2**-8 + 2**-17) would round up, to 1 + 2**-7; the caller adds 2**-8, rounded first."""
+    tx = jos.average_params(jos.sgd(2.0**-8 + 2.0**-17), 0.5)
+    w = jnp.ones(1, jnp.bfloat16)
+    updates, state = wrap(tx.update)(-w, tx.init(w), w)
+    assert updates.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(jos.apply_updates(w, updates), [1.0])
+    np.testing.assert_array_equal(state.average, [1.0])
+
+
+def test_wide_updates_are_not_rounded_before_the_average():
+    """From 256 to 1 + 2**-7 the way has more digits than a bfloat16."""
+    tx = jos.average_params(jos.mixed_precision(jos.sgd(255.0 - 2.0**-7)), 0.5)
+    w = jnp.full(1, 256, jnp.bfloat16)
+    updates, state = tx.update(jnp.ones(1, jnp.bfloat16), tx.init(w), w)
+    np.testing.assert_array_equal(jos.apply_updates(w, updates), [1 + 2.0**-7])
+    np.testing.assert_array_equal(state.average, [1 + 2.0**-7])
+
+
+def test_a_decay_of_one_at_first_has_finite_derivatives():
+    """Nothing enters then, and the average is the newest parameters."""
+
+    def final(rate):
+        tx = jos.average_params(jos.sgd(rate), lambda count: jnp.where(count < 2, 1.0, 0.5))
+        w = jnp.ones(())
+        state = tx.init(w)
+        for _ in range(2):
+            updates, state = tx.update(w, state, w)
+            w = jos.apply_updates(w, updates)
+        return state.average
+
+    np.testing.assert_array_equal(final(0.5), 0.25)
+    np.testing.assert_array_equal(jax.grad(final)(0.5), -1.0)
 
 
 def test_bfloat16_averages_are_mapped_and_differentiated():

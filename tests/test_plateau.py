@@ -112,6 +112,26 @@ def test_cooldown_by_hand():
     np.testing.assert_array_equal(got, [1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25])
 
 
+def test_a_cooldown_longer_than_the_patience():
+    got, _ = scales(jos.reduce_on_plateau(0.5, patience=1, cooldown=3), [1.0] * 6)
+    np.testing.assert_array_equal(got, [1, 0.5, 0.5, 0.5, 0.5, 0.25])
+
+
+def test_improvement_is_relative_to_the_best():
+    """2.2 is not below half of 4, and so is no best value; 1.9 is."""
+    got, state = scales(jos.reduce_on_plateau(0.5, patience=1, rtol=0.5), [4.0, 2.2, 1.9])
+    np.testing.assert_array_equal(got, [1, 0.5, 0.5])
+    assert state.best_value == np.float32(1.9)
+
+
+def test_an_integer_is_a_metric_too():
+    tx = jos.reduce_on_plateau(0.5, patience=1)
+    state = tx.init(jnp.ones(1))
+    for value, expected in [(1, 1.0), (jnp.int32(1), 0.5), (np.int64(1), 0.25)]:
+        updates, state = tx.update(jnp.ones(1), state, value=value)
+        np.testing.assert_array_equal(updates, [expected])
+
+
 def test_min_scale_by_hand():
     got, _ = scales(jos.reduce_on_plateau(0.5, patience=1, min_scale=0.2), [1.0] * 6)
     np.testing.assert_array_equal(got, np.float32([1, 0.5, 0.25, 0.2, 0.2, 0.2]))

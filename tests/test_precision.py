@@ -124,6 +124,58 @@ def test_a_parameter_stays_at_float16s_largest_number_and_comes_back():
     np.testing.assert_array_equal(jos.apply_updates(w, updates), np.array([60000, -60000, 60000], "f2"))
 
 
+def test_a_weight_goes_to_zero_and_comes_back():
+    w, tx = jnp.array([1.0, -2.0], jnp.bfloat16), jos.mixed_precision(jos.scale(1.0))
+    start, state = w, tx.init(w)
+    for g, expected in [(-start, jnp.zeros_like(w)), (start, start)]:
+        updates, state = tx.update(g, state, w)
+        w = jos.apply_updates(w, updates)
+        np.testing.assert_array_equal(w, expected)
+
+
+def test_an_infinity_stays_one():
+    w, tx = jnp.ones(3, jnp.float16), jos.mixed_precision(jos.scale(1.0))
+    updates, state = tx.update(jnp.array([np.inf, -np.inf, np.nan], jnp.float16), tx.init(w), w)
+    np.testing.assert_array_equal(jos.apply_updates(w, updates), [np.inf, -np.inf, np.nan])
+    np.testing.assert_array_equal(state.master, [np.inf, -np.inf, np.nan])
+
+
+def test_the_inner_transformation_sees_the_masters():
+    """Two steps of growth by 2**-9, of which no bfloat16 of 1 knows."""
+    tx, w = jos.mixed_precision(jos.add_decayed_weights(2.0**-9)), jnp.ones(1, jnp.bfloat16)
+    state = tx.init(w)
+    for expected in (1 + 2.0**-9, (1 + 2.0**-9) ** 2):
+        _, state = tx.update(jnp.zeros(1, jnp.bfloat16), state, w)
+        np.testing.assert_array_equal(state.master, [expected])
+
+
+def test_the_inner_transformation_is_given_the_metric():
+    tx = jos.mixed_precision(jos.chain(jos.scale(1.0), jos.reduce_on_plateau(0.5, patience=1)))
+    w = jnp.ones(1, jnp.bfloat16)
+    _, state = tx.update(w, tx.init(w), w, value=7.0)
+    assert state.inner_state[1].best_value == 7
+
+
+def test_foreign_members_see_float32_inside():
+    """A third of a bfloat16 gradient is rounded nowhere on the way to its master."""
+    tx = jos.mixed_precision(jos.chain(jos.scale(1 / 3), optax.trace(0.0)))
+    w = jnp.zeros(1, jnp.bfloat16)
+    state = tx.init(w)
+    assert state.inner_state[1].trace.dtype == jnp.float32
+    _, state = tx.update(jnp.ones(1, jnp.bfloat16), state, w)
+    np.testing.assert_array_equal(state.master, np.float32([1 / 3]))
+
+
+def test_the_last_of_a_chain_keeps_its_updates_wide():
+    w, mixed = jnp.ones(1, jnp.bfloat16), jos.mixed_precision(jos.sgd(1.0))
+    for tx, expected in [
+        (jos.chain(jos.scale(2.0), mixed), jnp.float32),
+        (jos.chain(mixed, jos.scale(2.0)), jnp.bfloat16),
+    ]:
+        updates, _ = tx.update(w, tx.init(w), w)
+        assert updates.dtype == expected
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_inner_transformation_sees_float32_weights_and_takes_new_numbers(mode):
     params = {"w": jnp.full(3, 1.0, jnp.bfloat16), "v": jnp.ones(2)}
@@ -229,6 +281,28 @@ def test_at_float16s_edges_both_signs_fare_alike():
         assert abs((got[:, 5] != 0).mean() - 0.5) < 5 * 0.5 / DRAWS**0.5
         assert (got[:, 6] != 0).sum() <= 3  # one in 60,000 draws: 0.07 of 4,000
     assert np.isnan(draws(np.float32([np.nan]), jnp.float16, 3)).all()
+
+
+def test_leaves_of_one_shape_draw_on_their_own():
+    x = jnp.full(400, 1 + 2.0**-8)  # halfway
+    a, b = stochastically_rounded(jax.random.key(0), [x, x], [jnp.dtype(jnp.bfloat16)] * 2)
+    assert not np.array_equal(a, b)
+    for got in (a, b):
+        assert set(got.tolist()) == {1.0, 1 + 2.0**-7}
+
+
+def test_the_derivative_of_stochastic_rounding_is_one():
+    def rounded(x):
+        return stochastically_rounded(jax.random.key(0), [x], [jnp.dtype(jnp.bfloat16)])[0].sum()
+
+    x = jnp.array([1 + 2.0**-9, -3.01, 0.5, 0.0])
+    np.testing.assert_array_equal(jax.grad(rounded)(x), np.ones(4))
+
+
+def test_a_seed_has_32_bits():
+    stochastic(2**32 - 1)
+    with pytest.raises(ValueError, match=re.escape("an integer in [0, 2**32), got 4294967296.")):
+        stochastic(2**32)
 
 
 def stochastic(seed):

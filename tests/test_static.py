@@ -67,6 +67,13 @@ def test_static_is_hashed_and_compared_by_value(name):
     assert jax.tree.structure(a) != jax.tree.structure(jos.as_static(jos.momentum(0.1, 0.25)))
 
 
+def test_a_static_optimizer_is_a_key_by_value():
+    for make in (RULES["momentum"], RULES["array"], lambda: jos.sgd(jnp.float32(0.5), momentum=0.5)):
+        found = {jos.as_static(make()): "here"}
+        assert found[jos.as_static(make())] == "here"
+        assert jos.as_static(jos.momentum(0.1, 0.25)) not in found
+
+
 def test_static_optimizers_are_static_arguments():
     """Equal ones share a program, others compile anew."""
     traces = []
@@ -216,6 +223,21 @@ def test_arrays_of_arrays_of_tracers_and_of_stacks():
     stacked = jax.vmap(jos.sgd)(jnp.array([0.5, 0.25]))
     got = jax.vmap(lambda tx: tx.update(1.0, tx.init(1.0))[0])(jos.as_arrays(stacked))
     np.testing.assert_array_equal(got, [-0.5, -0.25])
+
+
+def halving(count, steps):
+    return 0.5 ** (count // steps)
+
+
+def test_whole_numbers_in_a_schedule_become_floating_arrays():
+    tx = jos.as_arrays(jos.sgd(jax.tree_util.Partial(halving, steps=2)))
+    assert [x.dtype for x in jax.tree.leaves(tx)] == [jnp.float32]
+
+
+def test_the_halves_of_one_optimizer_differ():
+    tx = jos.as_static(jos.identity())
+    assert tx.init == jos.as_static(jos.identity()).init
+    assert tx.init != tx.update
 
 
 def test_arrays_become_static_again():

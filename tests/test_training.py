@@ -152,6 +152,28 @@ def test_a_step_returns_what_the_loss_returns_beside_it():
     assert (float(w), float(loss), float(aux["x"])) == (3.0, 4.0, 3.0)
 
 
+@pytest.mark.parametrize("has_aux", [False, True])
+def test_a_step_hands_on_the_loss_its_gradient_and_itself(has_aux):
+    """The objective takes the parameters alone, with this step's batch."""
+
+    def update(updates, state, params, *, value, grad, value_fn):
+        return value + 10 * grad + 100 * value_fn(2 * params), state
+
+    tx = optax.GradientTransformationExtraArgs(lambda params: (), update)
+    of = (lambda w, x: (bowl(w - x), x)) if has_aux else lambda w, x: bowl(w - x)
+    w, _, _ = jos.make_step(of, tx, has_aux=has_aux)(jnp.array(3.0), (), 1.0)
+    assert w == 3 + 4 + 10 * 4 + 100 * 25
+
+
+def test_a_checked_step_hands_on_the_loss_too():
+    tx = jos.chain(jos.add_decayed_weights(0.0), jos.sgd(1.0), jos.reduce_on_plateau(0.5, patience=1))
+    step = jos.make_step(jnp.sum, tx, checked=True)
+    w, state = jnp.zeros(1), tx.init(jnp.zeros(1))
+    for _ in range(2):
+        w, state, _ = step(w, state)
+    assert state[2].best_value == -1
+
+
 def test_ten_learning_rates_share_one_compiled_step():
     def loss(w):
         return jnp.sum(w**4)

@@ -539,12 +539,6 @@ MASKS = mutants(
         bad("partition with other labels"),
     ),
     (
-        "only the first member's extra arguments",
-        "frozenset().union(*(m.extras for m in self.members))",
-        "frozenset().union(*(m.extras for m in self.members[1:]))",
-        TO_MEMBERS,
-    ),
-    (
         "wide updates narrowed",
         "return any(m.keeps_wide for m in self.members)",
         "return all(m.keeps_wide for m in self.members)",
@@ -1476,42 +1470,6 @@ MIXED = mutants(
         ("wide weights rounded too", "step_between(widen(w), t)", {"by": ("oracle_float64",)}),
     ),
     *instead(
-        "return jnp.where((w == 0) & (r == 0), r, r - w)",
-        ("difference reversed", "return jnp.where((w == 0) & (r == 0), r, w - r)", ADD_UP),
-        (
-            "no way from or to 0",
-            "return jnp.where((w == 0) | (r == 0), r, r - w)",
-            precision("a_weight_goes_to_zero_and_comes_back"),
-        ),
-        ("between zeros +0.0", "return jnp.where((w == 0) & (r == 0), 0.0, r - w)", NO_CHANGE),
-    ),
-    *instead(
-        "return _rounded(_in_range(x, dtype), dtype).astype(x.dtype)",
-        ("to infinity", "return _rounded(x, dtype).astype(x.dtype)", LARGEST),
-        ("rounded down", "return jnp.floor(x * 256) / 256", BY_BIT),
-        (
-            "rounded towards 0",
-            "return _rounded(_in_range(x * (1 - float(jnp.finfo(dtype).eps) / 2), dtype), dtype).astype(x.dtype)",
-            BY_BIT,
-        ),
-        (
-            "rounded to bfloat16",
-            "return _rounded(_in_range(x, dtype), jnp.bfloat16).astype(x.dtype)",
-            {
-                "by": (
-                    "test_precision.py::test_params_are_their_masters_rounded_bit_for_bit[jos-float16]",
-                )
-            },
-        ),
-    ),
-    *instead(
-        "return jnp.where(jnp.isfinite(x), jnp.clip(x, -most, most), x)",
-        ("infinity in range", "return jnp.clip(x, -most, most)", precision("an_infinity_stays_one")),
-        ("bounded above only", "return jnp.where(jnp.isfinite(x), jnp.minimum(x, most), x)", LARGEST),
-        ("bounded below only", "return jnp.where(jnp.isfinite(x), jnp.maximum(x, -most), x)", LARGEST),
-        ("0 out of range", "return jnp.where(jnp.abs(x) <= most, x, 0)", LARGEST),
-    ),
-    *instead(
         "return wide(dtype) != dtype",
         (
             "float16 is wide",
@@ -1579,6 +1537,70 @@ MIXED = mutants(
         ),
     ),
     (
+        "a seed beyond 32 bits",
+        "if seed is None or not 0 <= seed < 2**32:",
+        "if seed is None or not 0 <= seed:",
+        precision("a_seed_has_32_bits"),
+    ),
+    (
+        "a seed below 0",
+        "if seed is None or not 0 <= seed < 2**32:",
+        "if seed is None or not seed < 2**32:",
+        bad("a seed below 0"),
+    ),
+    ("a seed for masters", "    if mode == MASTER and seed is not None:\n", "    if False:\n", REFUSED),
+    (
+        "a state of the other mode",
+        "        if getattr(state, other) is not None:\n",
+        "        if False:\n",
+        bad("a state of stochastic rounding"),
+    ),
+    (
+        "any mode",
+        "if not isinstance(mode, str) or mode not in (MASTER, STOCHASTIC):",
+        "if False:",
+        REFUSED,
+    ),
+) + mutants(
+    "_parts/rounding.py",
+    ("mixed_precision",),
+    *instead(
+        "return jnp.where((w == 0) & (r == 0), r, r - w)",
+        ("difference reversed", "return jnp.where((w == 0) & (r == 0), r, w - r)", ADD_UP),
+        (
+            "no way from or to 0",
+            "return jnp.where((w == 0) | (r == 0), r, r - w)",
+            precision("a_weight_goes_to_zero_and_comes_back"),
+        ),
+        ("between zeros +0.0", "return jnp.where((w == 0) & (r == 0), 0.0, r - w)", NO_CHANGE),
+    ),
+    *instead(
+        "return _rounded(_in_range(x, dtype), dtype).astype(x.dtype)",
+        ("to infinity", "return _rounded(x, dtype).astype(x.dtype)", LARGEST),
+        ("rounded down", "return jnp.floor(x * 256) / 256", BY_BIT),
+        (
+            "rounded towards 0",
+            "return _rounded(_in_range(x * (1 - float(jnp.finfo(dtype).eps) / 2), dtype), dtype).astype(x.dtype)",
+            BY_BIT,
+        ),
+        (
+            "rounded to bfloat16",
+            "return _rounded(_in_range(x, dtype), jnp.bfloat16).astype(x.dtype)",
+            {
+                "by": (
+                    "test_precision.py::test_params_are_their_masters_rounded_bit_for_bit[jos-float16]",
+                )
+            },
+        ),
+    ),
+    *instead(
+        "return jnp.where(jnp.isfinite(x), jnp.clip(x, -most, most), x)",
+        ("infinity in range", "return jnp.clip(x, -most, most)", precision("an_infinity_stays_one")),
+        ("bounded above only", "return jnp.where(jnp.isfinite(x), jnp.minimum(x, most), x)", LARGEST),
+        ("bounded below only", "return jnp.where(jnp.isfinite(x), jnp.maximum(x, -most), x)", LARGEST),
+        ("0 out of range", "return jnp.where(jnp.abs(x) <= most, x, 0)", LARGEST),
+    ),
+    (
         "one key for all shapes",
         "jax.random.fold_in(key, n), (len(members)",
         "key, (len(members)",
@@ -1633,31 +1655,6 @@ MIXED = mutants(
         MEAN,
     ),
     ("neighbours of infinity", "    x = _in_range(x, dtype)\n    nearest", "    nearest", EDGES),
-    (
-        "a seed beyond 32 bits",
-        "if seed is None or not 0 <= seed < 2**32:",
-        "if seed is None or not 0 <= seed:",
-        precision("a_seed_has_32_bits"),
-    ),
-    (
-        "a seed below 0",
-        "if seed is None or not 0 <= seed < 2**32:",
-        "if seed is None or not seed < 2**32:",
-        bad("a seed below 0"),
-    ),
-    ("a seed for masters", "    if mode == MASTER and seed is not None:\n", "    if False:\n", REFUSED),
-    (
-        "a state of the other mode",
-        "        if getattr(state, other) is not None:\n",
-        "        if False:\n",
-        bad("a state of stochastic rounding"),
-    ),
-    (
-        "any mode",
-        "if not isinstance(mode, str) or mode not in (MASTER, STOCHASTIC):",
-        "if False:",
-        REFUSED,
-    ),
 )
 
 IN_FLOAT32 = precision("steps_are_taken_in_float32_from_a_narrow_state")
@@ -2327,7 +2324,7 @@ EXTRAS = (
         ),
     )
     + mutants(
-        "_core/chain.py",
+        "_core/node.py",
         ("extras",),
         (
             "the last member's arguments alone",
@@ -2341,6 +2338,16 @@ EXTRAS = (
             "frozenset().union(*(m.extras for m in self.members[:1]))",
             METRIC,
         ),
+        (
+            "all but the first member's arguments",
+            "frozenset().union(*(m.extras for m in self.members))",
+            "frozenset().union(*(m.extras for m in self.members[1:]))",
+            TO_MEMBERS,
+        ),
+    )
+    + mutants(
+        "_core/chain.py",
+        ("extras",),
         (
             "wide updates narrowed",
             "return bool(self.members) and self.members[-1].keeps_wide",

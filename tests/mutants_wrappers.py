@@ -654,17 +654,6 @@ MASKS += (
     )
 )
 
-MASKS += mutants(
-    "_core/node.py",
-    ("masking",),
-    (
-        "the first member's extra arguments forgotten",
-        "frozenset().union(*(m.extras for m in self.members))",
-        "frozenset().union(*(m.extras for m in self.members[1:]))",
-        TO_MEMBERS,
-    ),
-)
-
 # --- Accumulation
 
 accumulation = tests_of("test_accumulation.py")
@@ -2335,6 +2324,28 @@ EXTRAS = (
         ),
     )
     + mutants(
+        "_core/node.py",
+        ("extras",),
+        (
+            "the last member's arguments alone",
+            "frozenset().union(*(m.extras for m in self.members))",
+            "frozenset().union(*(m.extras for m in self.members[-1:]))",
+            HANDED_ON,
+        ),
+        (
+            "the first member's arguments alone",
+            "frozenset().union(*(m.extras for m in self.members))",
+            "frozenset().union(*(m.extras for m in self.members[:1]))",
+            METRIC,
+        ),
+        (
+            "all but the first member's arguments",
+            "frozenset().union(*(m.extras for m in self.members))",
+            "frozenset().union(*(m.extras for m in self.members[1:]))",
+            TO_MEMBERS,
+        ),
+    )
+    + mutants(
         "_core/chain.py",
         ("extras",),
         (
@@ -2353,18 +2364,6 @@ EXTRAS = (
     + mutants(
         "_core/node.py",
         ("extras",),
-        (
-            "the last member's arguments alone",
-            "frozenset().union(*(m.extras for m in self.members))",
-            "frozenset().union(*(m.extras for m in self.members[-1:]))",
-            HANDED_ON,
-        ),
-        (
-            "the first member's arguments alone",
-            "frozenset().union(*(m.extras for m in self.members))",
-            "frozenset().union(*(m.extras for m in self.members[:1]))",
-            METRIC,
-        ),
         (
             "a wrapper asks for nothing",
             "        return self.inner.extras\n",

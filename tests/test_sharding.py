@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import CASES, WRAPPERS
+from cases import CASES
+from cases import WRAPPERS as WRAPPED
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -18,7 +19,7 @@ MESHES = {
     for shape in [(8,), (4, 2)]
 }
 every_mesh = pytest.mark.parametrize("mesh", MESHES)
-RULES = [case for case in CASES if not case.name.endswith("-as-chain") and case not in WRAPPERS]
+RULES = [case for case in CASES if not case.name.endswith("-as-chain") and case not in WRAPPED]
 every_rule = pytest.mark.parametrize("case", RULES, ids=repr)
 STEPPING = {
     "sgd": lambda: jos.sgd(0.1),
@@ -236,7 +237,10 @@ def close(sharded, single):
         if a.dtype == np.int32:
             np.testing.assert_array_equal(a, b)
         else:
-            np.testing.assert_array_max_ulp(a.astype(np.float32), b.astype(np.float32), 4)
+            # Devices hold other shapes, where the compiler contracts other products into sums. Of a
+            # centered, corrected step with momentum eight operations round: half an ulp each in either
+            # program.
+            np.testing.assert_array_max_ulp(a.astype(np.float32), b.astype(np.float32), 8)
 
 
 @every_mesh

@@ -203,7 +203,7 @@ def test_a_step_is_traced_inline_under_scan_and_vmap():
 
 def test_an_optax_transformation_trains_too():
     tx = optax.sgd(0.1)
-    w, _, _ = jos.make_step(bowl, tx)(jnp.array(1.0), tx.init(jnp.array(1.0)))
+    w, _, _ = jos.make_step(bowl, tx)(jnp.array(1.0), tx.init(1.0))
     np.testing.assert_allclose(w, 0.8, rtol=1e-6)
     result = jos.fit(bowl, optax.adam(0.1), jnp.array(1.0), steps=100)
     assert result.history["loss"][-1] < 1e-2

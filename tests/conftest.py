@@ -50,6 +50,18 @@ def _restored():
     assert after == before, f"a test changed a global switch: {before} became {after}"
 
 
+TESTS_TO_A_CACHE = 200
+
+
+@pytest.fixture(autouse=True)
+def _bounded_caches(_tests_so_far=[0]):  # noqa: B006 (one counter a process)
+    """Thousands of programs in one process overflow jax's caches, and take gigabytes."""
+    yield
+    _tests_so_far[0] += 1
+    if _tests_so_far[0] % TESTS_TO_A_CACHE == 0:
+        jax.clear_caches()
+
+
 @pytest.fixture(autouse=True)
 def _names_for_doctests(doctest_namespace):
     """Docstrings use the public names as they are, and jos, jax, jnp, np."""

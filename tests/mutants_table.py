@@ -504,12 +504,15 @@ NORMALIZE = (
         ("rmsprop", "scale_by_rms"),
         ("bias correction never", "if r.bias_correction:\n        cache", "if False:\n        cache"),
         *instead(
-            "cache = debias(r.decay, cache, s.count)\n",
-            ("bias correction not on the cache", "cache = cache / 1\n"),
-            ("bias correction of the old cache", "cache = debias(r.decay, s.mean_square, s.count)\n"),
+            "cache, mean = debias(r.decay, (cache, mean), s.count)\n",
+            ("bias correction not on the cache", "_, mean = debias(r.decay, (cache, mean), s.count)\n"),
+            (
+                "bias correction of the old cache",
+                "cache, mean = debias(r.decay, (s.mean_square, mean), s.count)\n",
+            ),
             (
                 "bias-corrected cache stored",
-                "cache = debias(r.decay, cache, s.count)\n"
+                "cache, mean = debias(r.decay, (cache, mean), s.count)\n"
                 "        new = new._replace(mean_square=cache)\n",
             ),
         ),
@@ -527,23 +530,27 @@ NORMALIZE = (
         "_rules/rmsprop.py",
         CENTERED,
         *instead(
-            "mean = mean if mean is None else debias(r.decay, mean, s.count)",
-            ("bias correction on the cache only", "mean = mean", CORRECT_MEAN),
+            "cache, mean = debias(r.decay, (cache, mean), s.count)",
+            (
+                "bias correction on the cache only",
+                "cache = debias(r.decay, cache, s.count)",
+                CORRECT_MEAN,
+            ),
             (
                 "bias-corrected mean stored",
-                "mean = mean if mean is None else debias(r.decay, mean, s.count)\n        new = "
+                "cache, mean = debias(r.decay, (cache, mean), s.count)\n        new = "
                 "new._replace(mean=mean)",
                 CORRECT_MEAN,
             ),
             (
                 "mean's bias correction multiplied",
+                "cache = debias(r.decay, cache, s.count)\n        "
                 "mean = mean if mean is None else mean * r.decay.one_minus_power(s.count + 1)",
                 CORRECT_MEAN,
             ),
             (
                 "mean's bias correction twice",
-                "mean = mean if mean is None else debias(r.decay, debias(r.decay, mean, "
-                "s.count), s.count)",
+                "cache, mean = debias(r.decay, (cache, debias(r.decay, mean, s.count)), s.count)",
                 CORRECT_MEAN,
             ),
         ),

@@ -20,12 +20,15 @@ def moving_average(beta: NearOne, s: jax.Array, x: jax.Array) -> jax.Array:
     return beta * s + (1 - beta) * x
 
 
-def debias(beta: NearOne, x: jax.Array, count: jax.Array) -> jax.Array:
-    r""":math:`x / (1 - \beta^{t+1})`: a moving average that began at 0, made whole.
+def debias(beta: NearOne, x: Any, count: jax.Array) -> Any:
+    r""":math:`x / (1 - \beta^{t+1})`: moving averages that began at 0, made whole; None stays None.
 
-    At the largest count t + 1 would overflow; there the correction has long been 1.
+    Averages that meet in a difference are corrected together, by the same number: the compiler may
+    round two copies of it differently. At the largest count t + 1 would overflow; there the
+    correction has long been 1.
     """
-    return x / beta.one_minus_power(jnp.maximum(count + 1, count))
+    correction = beta.one_minus_power(jnp.maximum(count + 1, count))
+    return jax.tree.map(lambda average: average / correction, x)
 
 
 def accumulate(c: jax.Array, g: jax.Array) -> jax.Array:

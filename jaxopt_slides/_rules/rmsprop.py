@@ -89,8 +89,7 @@ def normalize(r, g, s):
     mean = moving_average(r.decay, s.mean, g) if r.centered else None
     new = s._replace(mean_square=cache, mean=mean)
     if r.bias_correction:
-        cache = debias(r.decay, cache, s.count)
-        mean = mean if mean is None else debias(r.decay, mean, s.count)
+        cache, mean = debias(r.decay, (cache, mean), s.count)
     if mean is not None:
         cache = variance(cache, mean)
     return divide_by_root(g, cache, r.eps, r.eps_root), new

@@ -2118,7 +2118,7 @@ CHECKED = mutants(
     ),
     (
         "the owner's name",
-        'owner = f"checked({_escaped(str(self.inner.name))})"',
+        'owner = f"checked({self.inner.name})"',
         'owner = "checked"',
         value("params"),
     ),

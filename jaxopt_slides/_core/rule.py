@@ -74,12 +74,16 @@ class Rule:
 
     name: ClassVar[str]
     State: ClassVar[type]
-    start: Callable[[Any], Any]
     step: Callable[..., tuple[Any, Any]]
     needs_params: ClassVar[bool] = False
     inert: ClassVar[bool] = False  # changes no parameter, whatever its dtype
     extras: ClassVar[frozenset[str]] = frozenset()  # keyword arguments of update that step takes
     idle: Any = "does not say what it does when its gradient is zero"
+
+    def start(self, w: Any) -> Any:
+        """The state of one array; of a rule without memory, the count alone."""
+        del w
+        return self.State(0)
 
     @classmethod
     def hyperparameters(cls) -> Iterator[tuple[str, Range]]:

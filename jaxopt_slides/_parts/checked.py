@@ -59,7 +59,7 @@ class Checked(Wrapper):
         return new, CheckedState(next_count(state.count), after)
 
     def _require(self, seen: "Seen", step: Any) -> None:
-        owner = f"checked({_escaped(str(self.inner.name))})"
+        owner = f"checked({self.inner.name})"
         inspect = _inspected if is_traced(self, seen) else _jitted_inspected
         finite, in_range = inspect(self.inner, seen)
         require(owner, in_range, step, lambda: _range_texts(owner, self.inner, seen), finite=False)
@@ -126,7 +126,7 @@ class _Update(str):
 
 
 def _finite_texts(owner: str, seen: Seen) -> list[str]:
-    at = f"{owner}: at {{step}} "
+    at = f"{_escaped(owner)}: at {{step}} "
     texts = [f"{at}{_escaped(where(p))} of the params is not finite" for p, _ in floating(seen.params)]
     texts += [
         _Update(f"{at}{_escaped(where(p))} of the updates is not finite")
@@ -139,7 +139,7 @@ def _finite_texts(owner: str, seen: Seen) -> list[str]:
 
 
 def _range_texts(owner: str, node: Node, seen: Seen) -> list[str]:
-    texts = []
+    texts, owner = [], _escaped(owner)
     for f in fields_of(node):
         allowed = dict(f.rule.hyperparameters())[f.path[-1]]
         name = _escaped(".".join(f.path))

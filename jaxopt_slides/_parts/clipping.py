@@ -33,10 +33,6 @@ class Clip(Rule):
     State = ClipState
     idle = Idle()
 
-    def start(self, w):
-        del w
-        return ClipState(0)
-
     def step(self, g, s):
         if jnp.iscomplexobj(g):
             u = jax.lax.complex(self._clipped(g.real), self._clipped(g.imag))
@@ -57,10 +53,6 @@ class ClipByGlobalNorm(Rule):
     name = "clip_by_global_norm"
     State = ClipState
     idle = Idle()
-
-    def start(self, params):
-        del params
-        return ClipState(0)
 
     def step(self, updates, s):
         unit = unit_of(jax.tree.leaves(updates), jnp.result_type(self.max_norm))

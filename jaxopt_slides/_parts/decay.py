@@ -22,10 +22,6 @@ class AddDecayedWeights(Rule):
     State = ScaleState
     idle = Idle(moves=True, linear_in_g=True)
 
-    def start(self, w):
-        del w
-        return ScaleState(0)
-
     def step(self, g, s, w):
         return g + self.weight_decay * w, s
 

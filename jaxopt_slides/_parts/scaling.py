@@ -20,10 +20,6 @@ class _Stateless(Rule):
     State = ScaleState
     idle = Idle(linear_in_g=True)
 
-    def start(self, w):
-        del w
-        return ScaleState(0)
-
 
 @rule
 class Scale(_Stateless):

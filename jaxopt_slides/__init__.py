@@ -1,5 +1,8 @@
 """The slides' weight-update rules as optimizers that are data: ``import jaxopt_slides as jos``."""
 
+# every framework's conventions
+from jaxopt_slides import presets as presets
+
 # protocol
 from jaxopt_slides._core.apply import apply_updates as apply_updates
 from jaxopt_slides._core.chain import chain as chain

@@ -20,14 +20,21 @@ def moving_average(beta: NearOne, s: jax.Array, x: jax.Array) -> jax.Array:
     return beta * s + (1 - beta) * x
 
 
+def bias(beta: NearOne, count: jax.Array) -> jax.Array:
+    r""":math:`1 - \beta^{t+1}`: what a moving average that began at 0 has reached of a constant.
+
+    At the largest count t + 1 would overflow; there it has long been 1.
+    """
+    return beta.one_minus_power(jnp.maximum(count + 1, count))
+
+
 def debias(beta: NearOne, x: Any, count: jax.Array) -> Any:
     r""":math:`x / (1 - \beta^{t+1})`: moving averages that began at 0, made whole; None stays None.
 
     Averages that meet in a difference are corrected together, by the same number: the compiler may
-    round two copies of it differently. At the largest count t + 1 would overflow; there the
-    correction has long been 1.
+    round two copies of it differently.
     """
-    correction = beta.one_minus_power(jnp.maximum(count + 1, count))
+    correction = bias(beta, count)
     return jax.tree.map(lambda average: average / correction, x)
 
 

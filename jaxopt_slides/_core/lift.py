@@ -60,10 +60,14 @@ class Ruled(Node):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, repr=False)
 class Lifted(Ruled):
-    """A rule applied to every leaf; ``narrow`` is the dtype of its state, where one was asked for."""
+    """A rule applied to every leaf.
+
+    ``narrow`` is the dtype of its state, where one was asked for: of all of it, or of ``fields``.
+    """
 
     rule: Rule
     narrow: Any = dataclasses.field(default=None, metadata={"static": True})
+    fields: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"static": True})
 
     def init(self, params: PyTree) -> PyTree:
         require_float_leaves(self.name, "params", params)
@@ -127,14 +131,14 @@ class Lifted(Ruled):
         s = self._started(dtype)
         if self.narrow is None:
             return s
-        columns = s[1:]
-        if any(x is not None and jnp.issubdtype(x.dtype, jnp.complexfloating) for x in columns):
+        fields = s._fields[1:] if self.fields is None else self.fields
+        fields = [f for f in fields if getattr(s, f) is not None]
+        if any(jnp.issubdtype(getattr(s, f).dtype, jnp.complexfloating) for f in fields):
             raise TypeError(
                 f"accumulator_dtype: {self.name} keeps a complex state for complex leaves, which "
                 f"{jnp.dtype(self.narrow)} cannot hold."
             )
-        narrow = [x if x is None else jax.ShapeDtypeStruct((), self.narrow) for x in columns]
-        return type(s)(s[0], *narrow)
+        return s._replace(**dict.fromkeys(fields, jax.ShapeDtypeStruct((), self.narrow)))
 
     def require_state(self, state: PyTree) -> None:
         require_state(self.name, state, self.expected_state(), of_nothing=True)

@@ -48,15 +48,20 @@ def option(*, default: bool = False) -> Any:
     return dataclasses.field(default=default, metadata={"static": True})
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter, option))
+def derived(*, default: Any = None) -> Any:
+    """A field that :meth:`Rule.at` works out from the others: no leaf before, and never shown."""
+    return dataclasses.field(default=default, repr=False, metadata={"derived": True})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter, option, derived))
 def rule(cls: T) -> T:
     """Makes ``cls`` a frozen dataclass and a pytree whose leaves are its hyperparameters."""
     cls = dataclasses.dataclass(frozen=True, repr=False)(cls)
     fields = dataclasses.fields(cls)
     jax.tree_util.register_dataclass(
         cls,
-        data_fields=[f.name for f in fields if "range" in f.metadata],
-        meta_fields=[f.name for f in fields if "range" not in f.metadata],
+        data_fields=[f.name for f in fields if "static" not in f.metadata],
+        meta_fields=[f.name for f in fields if "static" in f.metadata],
     )
     return cls
 
@@ -151,7 +156,7 @@ class Rule:
 
     def __repr__(self) -> str:
         fields = dataclasses.fields(self)  # pyright: ignore[reportArgumentType]
-        shown = ((f.name, getattr(self, f.name)) for f in fields)
+        shown = ((f.name, getattr(self, f.name)) for f in fields if f.repr)
         defaults = {f.name: f.default for f in fields if "static" in f.metadata}
         shown = ((n, v) for n, v in shown if v is not defaults.get(n, self) and not self.absent(n))
         arguments = [f"{n}={v!r}" for n, v in shown]

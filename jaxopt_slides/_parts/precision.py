@@ -213,16 +213,23 @@ def accumulator_dtype(tx: GradientTransformation, dtype: Any) -> GradientTransfo
     Note:
       In optax it is an argument of some rules, ``sgd`` and ``trace`` among them.
     """
-    narrow = real_floating("accumulator_dtype", dtype)
-    of_init, of_update = as_halves("accumulator_dtype: tx", tx)
-    return transformation(_narrowed(of_init, narrow), _narrowed(of_update, narrow))
+    return narrowed("accumulator_dtype", tx, dtype)
 
 
-def _narrowed(node: Node, dtype: Any) -> Node:
+def narrowed(
+    owner: str, tx: GradientTransformation, dtype: Any, fields: tuple[str, ...] | None = None
+) -> GradientTransformation:
+    """The transformation with its state, or some fields of it, in ``dtype``."""
+    narrow = real_floating(owner, dtype)
+    of_init, of_update = as_halves(f"{owner}: tx", tx)
+    return transformation(_narrowed(of_init, narrow, fields), _narrowed(of_update, narrow, fields))
+
+
+def _narrowed(node: Node, dtype: Any, fields: tuple[str, ...] | None) -> Node:
     if isinstance(node, Foreign):
         raise TypeError(
             f"accumulator_dtype: {node.name} is another library's, whose state only it can narrow."
         )
     if isinstance(node, Lifted):
-        return dataclasses.replace(node, narrow=dtype)
-    return node.with_children([_narrowed(child, dtype) for _, child in node.children()])
+        return dataclasses.replace(node, narrow=dtype, fields=fields)
+    return node.with_children([_narrowed(child, dtype, fields) for _, child in node.children()])

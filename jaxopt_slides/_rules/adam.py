@@ -3,11 +3,26 @@ r"""Adam: a velocity and a root mean square of the gradients, both corrected for
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxopt_slides._core.dtypes import full_like
-from jaxopt_slides._core.formulas import debias, divide_by_root, moving_average, square
+from jaxopt_slides._core.formulas import (
+    bias,
+    debias,
+    divide_by_root,
+    moving_average,
+    root,
+    square,
+)
 from jaxopt_slides._core.lift import lift
-from jaxopt_slides._core.rule import Rule, hyperparameter, require_below_one, rule
+from jaxopt_slides._core.rule import (
+    Rule,
+    hyperparameter,
+    option,
+    require_below_one,
+    require_options,
+    rule,
+)
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -28,6 +43,9 @@ class Adam(Rule):
     b1: Any = hyperparameter(0, 1, near_one=True)
     b2: Any = hyperparameter(0, 1, near_one=True)
     eps: Any = hyperparameter(0)
+    eps_root: Any = hyperparameter(0)
+    nesterov: bool = option()
+    eps_hat: bool = option()
 
     name = "adam"
     State = AdamState
@@ -44,7 +62,12 @@ class Adam(Rule):
         m = moving_average(self.b1, s.mean, g)
         cache = moving_average(self.b2, s.mean_square, square(g))
         velocity, spread = debias(self.b1, m, s.count), debias(self.b2, cache, s.count)
-        u = -self.learning_rate * divide_by_root(velocity, spread, self.eps, 0)
+        if self.nesterov:
+            ahead = debias(self.b1, m, jnp.maximum(s.count + 1, s.count))
+            velocity = moving_average(self.b1, ahead, debias(self.b1, g, s.count))
+        # eps on the uncorrected root: the same as this one on the corrected root.
+        eps = self.eps / root(bias(self.b2, s.count)) if self.eps_hat else self.eps
+        u = -self.learning_rate * divide_by_root(velocity, spread, eps, self.eps_root)
         return u, s._replace(mean=m, mean_square=cache)
 
 
@@ -54,6 +77,9 @@ def adam(
     b1: Hyperparameter = 0.9,
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
+    eps_root: Hyperparameter = 0.0,
+    nesterov: bool = False,
+    eps_hat: bool = False,
 ) -> GradientTransformation:
     r"""Adam: the running mean of the gradients, divided by the root of their running mean square.
 
@@ -75,6 +101,12 @@ def adam(
       b1: :math:`\beta_1 \in [0, 1)`, scalar or schedule, of the mean.
       b2: :math:`\beta_2 \in [0, 1)`, scalar or schedule, of the mean square.
       eps: :math:`\epsilon \ge 0`, scalar or schedule, added outside the root of the corrected mean.
+      eps_root: a second epsilon, at least 0, added inside the root.
+      nesterov: look ahead: :math:`\beta_1 m^{(t+1)} / (1 - \beta_1^{t+2}) + (1 - \beta_1)\,
+        g^{(t)} / (1 - \beta_1^{t+1})` in place of the corrected :math:`m` (NAdam).
+      eps_hat: add :math:`\epsilon` to the root *before* its correction, the :math:`\hat\epsilon` of the
+        paper's shorter form, :math:`\alpha \sqrt{1 - \beta_2^{t+1}} / (1 - \beta_1^{t+1}) \cdot m /
+        (\sqrt s + \hat\epsilon)`.
 
     Returns:
       A transformation. Leaves ``[*shape]`` map to ``[*shape]`` in the gradient's dtype; its state is
@@ -82,7 +114,8 @@ def adam(
 
     Raises:
       ValueError: a concrete hyperparameter out of range.
-      TypeError: a hyperparameter that is not a number, a scalar array or a schedule.
+      TypeError: a hyperparameter that is not a number, a scalar array or a schedule, or an option that
+        is not True or False.
 
     Example:
       >>> tx = adam(learning_rate=0.1)
@@ -94,12 +127,13 @@ def adam(
       Array([-0.067,  0.067], dtype=float32)
 
     Note:
-      torch and optax agree, defaults included. Keras 3 and TF1 add eps, 1e-7 and 1e-8, to the root of
-      the *uncorrected* mean square, the paper's "epsilon hat": at first it is
-      :math:`1/\sqrt{1 - \beta_2} \approx 32` times as large. With a scheduled :math:`\beta` the
-      correction is :math:`1 - \beta^{t+1}` with the current :math:`\beta`.
+      torch and optax agree, defaults included. Keras 3 and TF1 have ``eps_hat``, 1e-7 and 1e-8; at
+      first that is :math:`1/\sqrt{1 - \beta_2} \approx 32` times as large. With a scheduled
+      :math:`\beta` the correction is :math:`1 - \beta^{t+1}` with the current :math:`\beta`.
 
     References:
-      Kingma and Ba, *Adam: A Method for Stochastic Optimization*, 2015, algorithm 1.
+      Kingma and Ba, *Adam: A Method for Stochastic Optimization*, 2015, algorithm 1 and
+      section 2 (epsilon hat); Dozat, *Incorporating Nesterov Momentum into Adam*, 2016.
     """
-    return lift(Adam(learning_rate, b1, b2, eps))
+    require_options("adam", nesterov=nesterov, eps_hat=eps_hat)
+    return lift(Adam(learning_rate, b1, b2, eps, eps_root, nesterov, eps_hat))

@@ -1,0 +1,24 @@
+r"""Keras 3's optimizers: the learning rate inside the velocity, eps inside the root.
+
+Weight decay is decoupled: :math:`-\alpha \lambda w` is part of every update and enters no state.
+Every rule takes, after its own arguments, those that Keras's optimizers share:
+
+- ``weight_decay``: :math:`\lambda`; None or 0 is none.
+- ``clipvalue``: :func:`clip`; ``global_clipnorm``: :func:`clip_by_global_norm`. One of them at most.
+  ``clipnorm`` is refused: it bounds the norm of each leaf alone, and no part does.
+- ``use_ema``, ``ema_momentum``, ``ema_overwrite_frequency``: refused; see :func:`average_params`.
+- ``loss_scale_factor``: the gradients are divided by it.
+- ``gradient_accumulation_steps``: :func:`multi_steps`; a schedule sees the count of gradients, as in
+  Keras.
+- ``name``: no effect.
+
+A plain 0 for ``momentum`` leaves the velocity out. A learning rate that is a function takes the count.
+"""
+
+from jaxopt_slides.presets.keras._adaptive import adadelta as adadelta
+from jaxopt_slides.presets.keras._adaptive import adagrad as adagrad
+from jaxopt_slides.presets.keras._adaptive import adam as adam
+from jaxopt_slides.presets.keras._adaptive import rmsprop as rmsprop
+from jaxopt_slides.presets.keras._sgd import sgd as sgd
+from jaxopt_slides.presets.keras._state import load_state as load_state
+from jaxopt_slides.presets.keras._state import to_state_dict as to_state_dict

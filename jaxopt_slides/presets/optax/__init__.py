@@ -1,0 +1,15 @@
+"""optax's aliases, drop-in: ``presets.optax.sgd`` takes what ``optax.sgd`` takes, and does the same.
+
+The defaults are optax's: RMSProp's and Adagrad's eps inside the root, Adagrad's sum from 0.1, SGD's
+learning rate outside the velocity. What differs is what this library is for: the result is a pytree
+of its hyperparameters, and mistakes raise.
+"""
+
+from jaxopt_slides.presets.optax._adaptive import adadelta as adadelta
+from jaxopt_slides.presets.optax._adaptive import adagrad as adagrad
+from jaxopt_slides.presets.optax._adaptive import adam as adam
+from jaxopt_slides.presets.optax._adaptive import rmsprop as rmsprop
+from jaxopt_slides.presets.optax._sgd import sgd as sgd
+from jaxopt_slides.presets.optax._state import load_state as load_state
+from jaxopt_slides.presets.optax._state import to_state as to_state
+from jaxopt_slides.presets.optax._state import to_state_dict as to_state_dict

@@ -1,0 +1,185 @@
+"""The states of optax's aliases, in and out. They are known by their fields' names alone."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxopt_slides._core.checks import require_same_tree
+from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides.presets._leaves import as_array, name_of
+from jaxopt_slides.presets._slots import Kept
+
+KEYS = {
+    "SGD": {"velocity": "trace"},
+    "RMSProp": {"mean_square": "nu", "mean": "mu", "velocity": "trace"},
+    "Adagrad": {"sum_of_squares": "sum_of_squares"},
+    "Adadelta": {"mean_square": "e_g", "mean_square_update": "e_x"},
+    "Adam": {"mean": "mu", "mean_square": "nu"},
+}
+FIELDS = {key for names in KEYS.values() for key in names.values()} | {"count"}
+
+
+def load_state(
+    tx: GradientTransformation, params: PyTree, state_dict: Any, *, count: int | None = None
+) -> PyTree:
+    r"""The state of ``tx`` that continues an optax run.
+
+    Velocities are converted where the two have their learning rates in different places,
+    :math:`v = -\alpha b`; ``optax.sgd`` has it outside, ``optax.rmsprop`` inside.
+
+    Args:
+      tx: a rule or a chain of rules and parts, usually of :mod:`presets.optax`.
+      params: the parameters; only their structure, shapes and dtypes count.
+      state_dict: an optax state, or a mapping of its fields as :func:`to_state_dict` returns it.
+      count: the number of steps taken, where optax does not say and the next step depends on it.
+
+    Returns:
+      The state, as ``tx.init(params)`` but for its numbers.
+
+    Raises:
+      ValueError: the state is another rule's, or of other options, trees or shapes.
+      TypeError: an argument of the wrong kind.
+
+    Example:
+      >>> tx, params = jos.presets.optax.sgd(0.1, 0.9), {"w": jnp.ones(2)}
+      >>> saved = {"trace": {"w": np.array([1.0, 2.0])}}
+      >>> jos.presets.optax.load_state(tx, params, saved)[0].velocity
+      {'w': Array([1., 2.], dtype=float32)}
+
+    References:
+      optax 0.2.8, ``optax/_src/transform.py``.
+    """
+    owner = "optax.load_state"
+    kept = Kept(owner, tx, tx.init(params))
+    keys = kept.names("optax", KEYS)
+    found = _found(owner, state_dict)
+    steps = found.pop("count", None)
+    if set(found) != set(keys.values()):
+        raise ValueError(
+            f"{owner}: the transformation keeps {sorted(keys.values())} in optax's words, the state "
+            f"has {sorted(found)}."
+        )
+    columns = {field: _column(owner, key, found[key], params) for field, key in keys.items()}
+    count = kept.step_count(None if steps is None else int(steps), count)
+    if "velocity" in keys:
+        factor = kept.velocity_factor(kept.family == "SGD", count, into=True)
+        columns["velocity"] = [factor * v for v in columns["velocity"]]
+    return kept.fill(columns, count)
+
+
+def _found(owner: str, state: Any) -> dict[str, Any]:
+    """The known fields of a state, wherever in it they are; every one may occur once."""
+    found: dict[str, Any] = {}
+    for key, value in _fields(state):
+        if key == "count" and key in found and int(found[key]) != int(value):
+            raise ValueError(f"{owner}: the state has counts {int(found[key])} and {int(value)}.")
+        if key in found and key != "count":
+            raise ValueError(f"{owner}: the state has two fields {key}.")
+        found[key] = value
+    return found
+
+
+def _fields(state: Any) -> Iterator[tuple[str, Any]]:
+    if hasattr(state, "_fields"):
+        pairs = zip(state._fields, state, strict=True)
+    elif isinstance(state, Mapping):
+        pairs = state.items()
+    elif isinstance(state, tuple | list):
+        pairs = ((None, value) for value in state)
+    else:
+        return
+    for key, value in pairs:
+        if key in FIELDS:
+            yield key, value
+        else:
+            yield from _fields(value)
+
+
+def _column(owner: str, key: str, tree: PyTree, params: PyTree) -> list[np.ndarray]:
+    require_same_tree(owner, key, tree, "params", params)
+    pairs = zip(jax.tree.leaves(tree), jax.tree_util.tree_leaves_with_path(params), strict=True)
+    return [as_array(owner, f"{key} of {name_of(path)}", x, w) for x, (path, w) in pairs]
+
+
+def to_state_dict(tx: GradientTransformation, params: PyTree, state: PyTree) -> dict[str, Any]:
+    r"""The fields of an optax state that continues a run of ``tx``: ``count``, ``trace``, ``nu`` ...
+
+    Args:
+      tx: as in :func:`load_state`.
+      params: the parameters, whose structure the trees have.
+      state: the state of ``tx``.
+
+    Returns:
+      A dict of field to tree; ``count`` is an int32 scalar. :func:`to_state` puts it into a state.
+
+    Raises:
+      ValueError: optax has no rule with this state.
+      TypeError: ``tx`` is not a transformation of this library, or ``state`` is not its state.
+
+    Example:
+      >>> tx, params = jos.presets.optax.adagrad(0.1), {"w": jnp.ones(1)}
+      >>> jos.presets.optax.to_state_dict(tx, params, tx.init(params))
+      {'count': Array(0, dtype=int32), 'sum_of_squares': {'w': Array([0.1], dtype=float32)}}
+
+    References:
+      optax 0.2.8, ``optax/_src/transform.py``.
+    """
+    kept, treedef = Kept("optax.to_state_dict", tx, state), jax.tree.structure(params)
+    fields: dict[str, Any] = {"count": jnp.asarray(kept.count, jnp.int32)}
+    for field, key in kept.names("optax", KEYS).items():
+        arrays = kept.leaves(field)
+        if field == "velocity":
+            factor = kept.velocity_factor(kept.family == "SGD", kept.count, into=False)
+            arrays = [np.asarray(factor * v, v.dtype) for v in arrays]
+        fields[key] = treedef.unflatten(jnp.array(x, copy=True) for x in arrays)
+    return fields
+
+
+def to_state(tx: GradientTransformation, params: PyTree, state: PyTree, like: PyTree) -> PyTree:
+    """The optax state that continues a run of ``tx``: ``like``, filled by :func:`to_state_dict`.
+
+    Args:
+      tx: as in :func:`load_state`.
+      params: the parameters.
+      state: the state of ``tx``.
+      like: a state of the optax optimizer that goes on, such as its ``init(params)``.
+
+    Returns:
+      A state of that optimizer.
+
+    Raises:
+      ValueError: ``like`` lacks a field, or has one that ``tx`` does not keep.
+      TypeError: ``tx`` is not a transformation of this library, or ``state`` is not its state.
+
+    Example:
+      >>> import collections
+      >>> TraceState = collections.namedtuple("TraceState", "trace")  # as optax has it
+      >>> tx, params = jos.presets.optax.sgd(0.1, 0.9), {"w": jnp.ones(1)}
+      >>> jos.presets.optax.to_state(tx, params, tx.init(params), (TraceState(None), ()))
+      (TraceState(trace={'w': Array([0.], dtype=float32)}), ())
+
+    References:
+      optax 0.2.8, ``optax/_src/transform.py``.
+    """
+    fields = to_state_dict(tx, params, state)
+    theirs, ours = {key for key, _ in _fields(like)} - {"count"}, set(fields) - {"count"}
+    if theirs != ours:
+        raise ValueError(
+            f"optax.to_state: the transformation keeps {sorted(ours)} in optax's words, the state to "
+            f"fill has {sorted(theirs)}."
+        )
+    return _filled(like, fields)
+
+
+def _filled(state: PyTree, fields: dict[str, Any]) -> PyTree:
+    if hasattr(state, "_fields"):
+        pairs = zip(state._fields, state, strict=True)
+        return type(state)(*(fields[n] if n in fields else _filled(x, fields) for n, x in pairs))
+    if isinstance(state, Mapping):
+        return {n: fields[n] if n in fields else _filled(x, fields) for n, x in state.items()}
+    if isinstance(state, tuple | list):
+        return type(state)(_filled(x, fields) for x in state)
+    return state

@@ -16,19 +16,15 @@ from tests.goldens.load import load
 BOUND = 1e-13
 
 
-def rounded(value):
-    """What float32 keeps of a Python float."""
-    return float(np.float32(value))
-
-
-def loop(run, names=()):
-    """The float64 trajectory of the plain rule, the named hyperparameters rounded to float32."""
-    module = importlib.import_module(f"tests.goldens.rules_{run.framework}")
-    rule = getattr(module, run.function)
-    arguments = {k: rounded(v) if k in names else v for k, v in run.arguments.items()}
+def loop(run):
+    """The float64 trajectory of the plain rule with the hyperparameters that the framework used."""
+    rule = getattr(importlib.import_module(f"tests.goldens.rules_{run.framework}"), run.function)
+    powers = [name for name in run.rounded or () if name.endswith("_power")]
+    arguments = run.used | {
+        p: np.float32(run.arguments[p.removesuffix("_power")]).item() for p in powers
+    }
     if run.schedule:
         rate, decay = arguments[run.rate], run.schedule[1]
-        decay = rounded(decay) if "decay_rate" in names else decay
         arguments[run.rate] = lambda t: rate * decay**t
     rows = list(rule(START, lambda t, x: gradient(t, x, np.float64), **arguments))
     return np.stack([rows[step - 1] for step in RECORDED_STEPS])
@@ -43,7 +39,7 @@ def main():
     """Print the distances and fail where a float64 run is not one."""
     failed = []
     for run in RUNS:
-        golden, reference = load(run), loop(run, run.rounded or ())
+        golden, reference = load(run), loop(run)
         wide, narrow = distance(golden.float64, reference), distance(golden.float32, reference)
         print(f"{wide:8.1e} {narrow:8.1e}  {run.id}")
         failed += [run.id] if wide > BOUND else []

@@ -58,7 +58,7 @@ def _sort(state, path, arrays, rest):
     for name, value in state.items():
         if isinstance(value, dict):
             _sort(value, f"{path}/{name}", arrays, rest.setdefault(str(name), {}))
-        elif hasattr(value, "numpy") or isinstance(value, np.ndarray):
+        elif hasattr(value, "numpy") or isinstance(value, np.ndarray | np.generic):
             arrays[f"{path}/{name}"] = np.asarray(value)
         else:
             rest[str(name)] = value
@@ -93,14 +93,13 @@ def signature(function):
     ]
 
 
-def record_signatures():
-    """Write the signatures of every constructor."""
-    table = {
-        framework: {name: signature(frameworks.constructor(framework, name)) for name in functions}
-        for framework, functions in frameworks.CLASSES.items()
-    }
-    text = json.dumps(table, indent=1, sort_keys=False)
-    (HERE / "signatures.json").write_text(text + "\n")
+def record_signatures(framework):
+    """Write the signatures of one framework's constructors beside the others'."""
+    path = HERE / "signatures.json"
+    table = json.loads(path.read_text()) if path.exists() else {}
+    functions = frameworks.CLASSES[framework]
+    table[framework] = {name: signature(frameworks.constructor(framework, name)) for name in functions}
+    path.write_text(json.dumps(table, indent=1) + "\n")
 
 
 def main():
@@ -110,7 +109,7 @@ def main():
     only = parser.parse_args().only
     for framework in [only] if only else FRAMEWORKS:
         record(framework)
-    record_signatures()
+        record_signatures(framework)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.goldens.grid import STEPS
+from tests.goldens.problem import STEPS
 
 
 def _ascended(g, x, maximize, weight_decay):

@@ -1,0 +1,152 @@
+"""The runs of tf.compat.v1.train, optax and jax.example_libraries.optimizers."""
+
+from tests.goldens.rows import Run, decaying, runs
+
+TF1 = [
+    *runs("tf1", "sgd", {"learning_rate": 0.01}),
+    *runs(
+        "tf1",
+        "momentum",
+        {"learning_rate": 0.01, "momentum": 0.9},
+        {"learning_rate": 0.01, "momentum": 0.9, "use_nesterov": True},
+    ),
+    *runs(
+        "tf1",
+        "rmsprop",
+        {"learning_rate": 0.01},
+        {"learning_rate": 0.01, "decay": 0.99, "epsilon": 1e-3},
+        {"learning_rate": 0.003, "momentum": 0.9},
+        {"learning_rate": 0.01, "centered": True},
+        {"learning_rate": 0.003, "momentum": 0.9, "centered": True},
+    ),
+    *runs(
+        "tf1",
+        "adagrad",
+        {"learning_rate": 0.1},
+        {"learning_rate": 0.1, "initial_accumulator_value": 0.01},
+    ),
+    *runs("tf1", "adadelta", {}, {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-4}),
+    *runs(
+        "tf1",
+        "adam",
+        {},
+        {"learning_rate": 0.01, "epsilon": 1e-3},
+        {"learning_rate": 0.01, "beta1": 0.8, "beta2": 0.99},
+    ),
+    Run(
+        "tf1",
+        "rmsprop",
+        {"learning_rate": 0.003, "decay": 0.9, "momentum": 0.9, "epsilon": 1e-10},
+        rounded=("learning_rate", "decay", "momentum", "epsilon"),
+    ),
+    Run(
+        "tf1",
+        "adagrad",
+        {"learning_rate": 0.1, "initial_accumulator_value": 0.1},
+        rounded=("learning_rate",),
+    ),
+]
+OPTAX = [
+    *runs(
+        "optax",
+        "sgd",
+        {"learning_rate": 0.01},
+        {"learning_rate": 0.01, "momentum": 0.9},
+        {"learning_rate": 0.01, "momentum": 0.9, "nesterov": True},
+    ),
+    *decaying(
+        "optax",
+        "sgd",
+        0.98,
+        {"learning_rate": 0.02},
+        {"learning_rate": 0.02, "momentum": 0.9},
+        {"learning_rate": 0.02, "momentum": 0.9, "nesterov": True},
+    ),
+    *runs(
+        "optax",
+        "rmsprop",
+        {"learning_rate": 0.01},
+        {"learning_rate": 0.01, "decay": 0.99, "eps": 1e-3},
+        {"learning_rate": 0.01, "initial_scale": 1.0},
+        {"learning_rate": 0.01, "eps_in_sqrt": False},
+        {"learning_rate": 0.01, "centered": True},
+        {"learning_rate": 0.01, "centered": True, "eps": 1e-3, "eps_in_sqrt": False},
+        {"learning_rate": 0.003, "momentum": 0.9},
+        {"learning_rate": 0.003, "momentum": 0.9, "nesterov": True},
+        {"learning_rate": 0.01, "bias_correction": True},
+        # From 0 the first step would be lr * g / sqrt(rounding + eps): all of it rounding.
+        {
+            "learning_rate": 0.003,
+            "initial_scale": 0.1,
+            "centered": True,
+            "momentum": 0.9,
+            "bias_correction": True,
+        },
+        {
+            "learning_rate": 0.003,
+            "decay": 0.95,
+            "eps": 1e-4,
+            "initial_scale": 0.5,
+            "eps_in_sqrt": False,
+            "centered": True,
+            "momentum": 0.9,
+            "nesterov": True,
+            "bias_correction": True,
+        },
+    ),
+    *decaying("optax", "rmsprop", 0.98, {"learning_rate": 0.006, "momentum": 0.9}),
+    *runs(
+        "optax",
+        "adagrad",
+        {"learning_rate": 0.1},
+        {"learning_rate": 0.1, "initial_accumulator_value": 0.0},
+        {"learning_rate": 0.1, "eps": 1e-3},
+    ),
+    *runs(
+        "optax",
+        "adadelta",
+        {"learning_rate": 1.0},
+        {"learning_rate": 0.5, "rho": 0.95, "eps": 1e-4},
+        {"learning_rate": 1.0, "weight_decay": 0.1},
+        {"learning_rate": None},
+    ),
+    *runs(
+        "optax",
+        "adam",
+        {"learning_rate": 0.01},
+        {"learning_rate": 0.01, "b1": 0.8, "b2": 0.99},
+        {"learning_rate": 0.01, "eps": 1e-3},
+        {"learning_rate": 0.01, "eps_root": 1e-6},
+        {"learning_rate": 0.01, "nesterov": True},
+    ),
+]
+JAX_EXAMPLE = [
+    *runs("jax_example", "sgd", {"step_size": 0.01}),
+    *runs("jax_example", "momentum", {"step_size": 0.01, "mass": 0.9}),
+    *runs("jax_example", "nesterov", {"step_size": 0.01, "mass": 0.9}),
+    *runs(
+        "jax_example",
+        "adagrad",
+        {"step_size": 0.1},
+        {"step_size": 0.1, "momentum": 0.0},
+    ),
+    *runs(
+        "jax_example",
+        "rmsprop",
+        {"step_size": 0.01},
+        {"step_size": 0.01, "gamma": 0.99, "eps": 1e-3},
+    ),
+    *runs(
+        "jax_example",
+        "rmsprop_momentum",
+        {"step_size": 0.003},
+        {"step_size": 0.003, "gamma": 0.99, "eps": 1e-3, "momentum": 0.8},
+    ),
+    *runs(
+        "jax_example",
+        "adam",
+        {"step_size": 0.01},
+        {"step_size": 0.01, "b1": 0.8, "b2": 0.99, "eps": 1e-3},
+    ),
+    *decaying("jax_example", "momentum", 0.98, {"step_size": 0.02, "mass": 0.9}),
+]

@@ -1,15 +1,19 @@
 """The arguments that all of Keras's optimizers share, and what they put around a rule."""
 
+import dataclasses
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
-from jax.tree_util import Partial
+import jax
+import jax.numpy as jnp
 
 from jaxopt_slides._core.chain import chain
 from jaxopt_slides._core.numbers import as_schedule
 from jaxopt_slides._core.types import GradientTransformation
+from jaxopt_slides._core.words import as_integer, shown
 from jaxopt_slides._parts.accumulation import multi_steps
 from jaxopt_slides._parts.clipping import clip, clip_by_global_norm
 from jaxopt_slides._parts.scaling import scale
@@ -22,6 +26,21 @@ from jaxopt_slides.presets._arguments import (
     require_numbers,
 )
 from jaxopt_slides.presets._decoupled import decoupled
+from jaxopt_slides.schedules._base import Positive, checked_number
+
+ABOVE_0 = Positive(math.ulp(0.0))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class OfGradients:
+    """A schedule of the count of gradients as one of updates: at the last gradient of each."""
+
+    schedule: Any
+    steps: int = dataclasses.field(metadata={"static": True})
+
+    def __call__(self, count: Any) -> Any:
+        return self.schedule((jnp.asarray(count) + 1) * self.steps - 1)
 
 
 def _around(
@@ -46,28 +65,36 @@ def _around(
     require_name(owner, name)
     if use_ema:
         refuse(owner, "use_ema", "wrap the optimizer in average_params, whose average is unbiased")
-    steps, rate = gradient_accumulation_steps, arguments["learning_rate"]
-    if not is_off(steps) and callable(rate):
-        arguments = {
-            **arguments,
-            "learning_rate": Partial(_of_gradients, as_schedule(rate), float(steps)),
-        }
+    steps, rate = _steps(owner, gradient_accumulation_steps), arguments["learning_rate"]
+    if steps is not None and callable(rate):
+        arguments = {**arguments, "learning_rate": OfGradients(as_schedule(rate), steps)}
     tx = make(**arguments)
     if not is_off(weight_decay):
         require_numbers(owner, POSITIVE, weight_decay=weight_decay)
         tx = decoupled(tx, weight_decay)
     members = [*_clipped(owner, clipnorm, clipvalue, global_clipnorm), tx]
-    if not is_off(steps):
-        members = [multi_steps(chain(*members), steps)]
+    if steps is not None:
+        members = [multi_steps(_one(members), steps)]
     if loss_scale_factor is not None:
-        require_numbers(owner, POSITIVE, loss_scale_factor=loss_scale_factor)
-        members = [scale(1 / loss_scale_factor), *members]
+        factor = checked_number(owner, "loss_scale_factor", loss_scale_factor, ABOVE_0)
+        members = [scale(1 / factor), *members]
+    return _one(members)
+
+
+def _one(members: list[GradientTransformation]) -> GradientTransformation:
     return chain(*members) if len(members) > 1 else members[0]
 
 
-def _of_gradients(schedule, steps, count):
-    """The schedule at the last of the gradients that make update number ``count``."""
-    return schedule((count + 1) * steps - 1)
+def _steps(owner: str, given: Any) -> int | None:
+    if is_off(given):
+        return None
+    steps = as_integer(given)
+    if steps is None or steps < 2:
+        raise ValueError(
+            f"{owner}: gradient_accumulation_steps must be an integer of at least 2, got "
+            f"{shown(given)}."
+        )
+    return steps
 
 
 def _clipped(owner: str, clipnorm: Any, clipvalue: Any, global_clipnorm: Any) -> list[Any]:

@@ -39,6 +39,8 @@ class Case(NamedTuple):
       parts_shown: ``shown`` for the chain of parts.
       refuses: what coasting says of it, where it cannot coast whatever stands before it.
       exempt: the laws that do not hold for it, each with the reason.
+      without: hyperparameters of which a plain 0 says "without", as in the framework of a preset, and
+        makes another program.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Case(NamedTuple):
     parts_shown: Mapping[str, str] = NO_NAMES
     refuses: str = ""
     exempt: Mapping[str, str] = NO_NAMES
+    without: frozenset[str] = frozenset()
 
     def __repr__(self):
         return self.name
@@ -201,7 +204,7 @@ RMS = {"decay": 0.9, "eps": 1e-7, "eps_root": 0.0, "initial_accumulator_value": 
 RSS = {"eps": 1e-7, "eps_root": 0.0, "initial_accumulator_value": 0.0}
 RATE = {"learning_rate": 0.01}
 DELTA = {"learning_rate": 0.5, "rho": 0.9, "eps": 1e-6}
-ADAM = RATE | {"b1": 0.9, "b2": 0.999, "eps": 1e-8}
+ADAM = RATE | {"b1": 0.9, "b2": 0.999, "eps": 1e-8, "eps_root": 0.0}
 BALL = {"learning_rate": 0.01, "mu": 0.9}
 LINE = {"init_value": 0.5, "end_value": 0.99, "transition_steps": 1000.0}
 BOTH_DECAYS = {"decay": "0.decay", "momentum": "2.decay"}
@@ -249,7 +252,16 @@ def ball_case(name, make, reference, keyword="mu", nesterov=False):
 
 
 NESTEROV = {"nesterov": True}
+TRUE = {"true_lookahead": True}
 ADAM_MOVES = "cannot coast: adam divides a velocity by a root"
+
+
+def adam_case(name, numbers=None, reference=oracle.adam, **options):
+    """Adam with some options."""
+    make = with_options(jos.adam, **options)
+    return Case(name, make, ADAM | (numbers or {}), reference, linear(reference), refuses=ADAM_MOVES)
+
+
 RULES = [
     Case("sgd", jos.sgd, RATE, oracle.sgd, parts=jos.scale_by_learning_rate),
     ball_case("sgd-momentum", jos.sgd, oracle.sgd, "momentum"),
@@ -281,14 +293,15 @@ RULES = [
     adagrad_case("adagrad-initial", initial_accumulator_value=0.1),
     Case("adadelta", jos.adadelta, DELTA, oracle.adadelta),
     Case("adadelta-small_eps", jos.adadelta, DELTA | {"eps": 1e-18}, oracle.adadelta),
-    Case("adam", jos.adam, ADAM, oracle.adam, linear(oracle.adam), refuses=ADAM_MOVES),
+    adam_case("adam"),
+    adam_case("adam-other_decays", {"b1": 0.5, "b2": 0.9, "eps_root": 1e-8}),
+    adam_case("adam-nesterov", reference=with_options(oracle.adam, **NESTEROV), **NESTEROV),
     Case(
-        "adam-other_decays",
-        jos.adam,
-        ADAM | {"b1": 0.5, "b2": 0.9},
-        oracle.adam,
-        linear(oracle.adam),
-        refuses=ADAM_MOVES,
+        "nesterov-true_lookahead",
+        with_options(jos.nesterov, **TRUE),
+        BALL,
+        with_options(oracle.nesterov, **TRUE),
+        linear(oracle.nesterov),
     ),
 ]
 
@@ -720,6 +733,220 @@ WRAPPERS = [
 ]
 
 
+# --- Presets: one of each composition; test_presets.py says which others are the same
+
+
+def preset_case(name, preset, names, numbers, reference, terms=None, **fields):
+    """A preset under this library's names: ``names`` are those that it takes, by ours.
+
+    The numbers that the framework fixes, such as an eps of 0, are set afterwards.
+    """
+    shown = fields.get("shown", {})
+
+    def make(**h):
+        tx = preset(**{theirs: h[ours] for ours, theirs in names.items()})
+        fixed = {shown.get(n, n): value for n, value in h.items() if n not in names}
+        return jos.with_hyperparams(tx, **fixed)
+
+    return Case(name, make, numbers, reference, terms, **fields)
+
+
+def same(*names, **others):
+    """Names of arguments, which are ours unless others stand for them."""
+    return {n: n for n in names} | others
+
+
+def on_magnitudes(rule):
+    """The terms of a rule that decays weights: the rule run on magnitudes of both."""
+    return lambda gradients, **h: _magnitudes(rule(_magnitudes(gradients), np.abs(WEIGHTS), **h))
+
+
+def damped(gradients, weights=WEIGHTS, *, learning_rate, decay, weight_decay, dampening):
+    """torch's SGD: coupled decay, the first gradient undamped, the rate outside."""
+    g = decayed(gradients, weight_decay, weights)
+    g = oracle.scale(g, lambda t: 1 - dampening * (t > 0))
+    return oracle.scale_by_learning_rate(oracle.trace(g, decay), learning_rate)
+
+
+def outside(gradients, learning_rate, decay, nesterov=False):
+    """A velocity with the rate outside."""
+    return oracle.scale_by_learning_rate(oracle.trace(gradients, decay, nesterov), learning_rate)
+
+
+def torch_rmsprop(gradients, learning_rate, momentum, **h):
+    """torch's centered RMSprop: the rate outside the velocity."""
+    velocity = oracle.trace(oracle.scale_by_stddev(gradients, **h), momentum)
+    return oracle.scale_by_learning_rate(velocity, learning_rate)
+
+
+def torch_rmsprop_terms(gradients, learning_rate, momentum, **h):
+    """Its terms."""
+    u = oracle.trace(normalized(centered=True)(gradients, **h), momentum)
+    return _magnitudes(oracle.scale_by_learning_rate(u, learning_rate))
+
+
+def slower(gradients, lr_decay, **h):
+    """torch's Adagrad, whose rate falls as 1 / (1 + t d)."""
+    return oracle.scale(oracle.adagrad(gradients, **h), lambda t: 1 / (1 + t * lr_decay))
+
+
+def beside(rule):
+    """A rule, and -alpha lambda w in every update."""
+
+    def decoupled_rule(gradients, weights=WEIGHTS, *, learning_rate, weight_decay, **h):
+        updates = rule(gradients, learning_rate=learning_rate, **h)
+        decay = oracle.scale_by_learning_rate(
+            decayed([0 * u for u in updates], weight_decay, weights), learning_rate
+        )
+        return [u + d for u, d in zip(updates, decay, strict=True)]
+
+    return decoupled_rule
+
+
+def beside_terms(terms):
+    """Its terms."""
+
+    def decoupled_terms_of(gradients, learning_rate, weight_decay, **h):
+        u = _magnitudes(terms(gradients, learning_rate=learning_rate, **h))
+        decay = decayed([0 * x for x in u], weight_decay, np.abs(WEIGHTS))
+        decay = _magnitudes(oracle.scale_by_learning_rate(decay, learning_rate))
+        return [x + d for x, d in zip(u, decay, strict=True)]
+
+    return decoupled_terms_of
+
+
+def averaged_adagrad(gradients, learning_rate, decay, **h):
+    """jax.example_libraries' Adagrad: averaged, the rate outside."""
+    mean = oracle.ema(oracle.scale_by_rss(gradients, **h), decay, debias=False)
+    return oracle.scale_by_learning_rate(mean, learning_rate)
+
+
+TORCH, KERAS = jos.presets.torch, jos.presets.keras
+NO_MOMENTUM = frozenset({"decay", "momentum"})
+EPS_INSIDE = RMS | {"eps": 0.0, "eps_root": 1e-7}
+PRESETS = [
+    preset_case(
+        "torch.sgd",
+        TORCH.sgd,
+        {"learning_rate": "lr", "decay": "momentum"} | same("weight_decay", "dampening"),
+        RATE | {"decay": 0.9, "weight_decay": 0.1, "dampening": 0.5},
+        damped,
+        on_magnitudes(damped),
+        shown={"dampening": "step_size_fn.dampening"},
+        without=frozenset({"decay", "weight_decay", "dampening"}),
+    ),
+    preset_case(
+        "torch.sgd-nesterov",
+        with_options(TORCH.sgd, **NESTEROV),
+        {"learning_rate": "lr", "decay": "momentum"},
+        RATE | {"decay": 0.9},
+        with_options(outside, **NESTEROV),
+        linear(with_options(outside, **NESTEROV)),
+        without=NO_MOMENTUM,
+    ),
+    preset_case(
+        "torch.rmsprop-centered",
+        with_options(TORCH.rmsprop, centered=True),
+        {"learning_rate": "lr", "decay": "alpha"} | same("eps", "momentum"),
+        RATE | RMS | {"momentum": 0.9},
+        torch_rmsprop,
+        torch_rmsprop_terms,
+        shown={"decay": "0.decay", "momentum": "1.decay"},
+        without=frozenset({"momentum"}),
+    ),
+    preset_case(
+        "torch.adagrad",
+        TORCH.adagrad,
+        {"learning_rate": "lr"} | same("eps", "lr_decay", "initial_accumulator_value"),
+        RATE | RSS | {"lr_decay": 0.01, "initial_accumulator_value": 0.1},
+        slower,
+        shown={"lr_decay": "step_size_fn.lr_decay"},
+        without=frozenset({"lr_decay"}),
+    ),
+    preset_case(
+        "torch.adam-decoupled",
+        lambda b1, b2, **h: TORCH.adam(betas=(b1, b2), decoupled_weight_decay=True, **h),
+        {"learning_rate": "lr"} | same("b1", "b2", "eps", "weight_decay"),
+        ADAM | {"weight_decay": 0.1},
+        beside(oracle.adam),
+        beside_terms(linear(oracle.adam)),
+        refuses=ADAM_MOVES,
+        without=frozenset({"weight_decay"}),
+    ),
+    preset_case(
+        "keras.sgd-nesterov",
+        with_options(KERAS.sgd, **NESTEROV),
+        same("learning_rate", "momentum", "weight_decay"),
+        RATE | {"momentum": 0.9, "weight_decay": 0.1},
+        beside(with_options(oracle.sgd, **NESTEROV)),
+        beside_terms(linear(with_options(oracle.sgd, **NESTEROV))),
+        without=frozenset({"momentum", "weight_decay"}),
+    ),
+    preset_case(
+        "keras.rmsprop-centered",
+        with_options(KERAS.rmsprop, centered=True),
+        {"decay": "rho", "eps_root": "epsilon"} | same("learning_rate", "momentum", "weight_decay"),
+        RATE | EPS_INSIDE | {"momentum": 0.9, "weight_decay": 0.1},
+        beside(with_options(oracle.rmsprop, centered=True)),
+        beside_terms(normalized(centered=True, momentum=True)),
+        without=frozenset({"momentum", "weight_decay"}),
+    ),
+    preset_case(
+        "keras.adam",
+        KERAS.adam,
+        {"b1": "beta_1", "b2": "beta_2", "eps": "epsilon"} | same("learning_rate", "weight_decay"),
+        ADAM | {"b2": 0.9, "weight_decay": 0.1},  # at 0.999 differences in b2 are too coarse
+        beside(oracle.adam_eps_hat),
+        beside_terms(linear(oracle.adam_eps_hat)),
+        refuses=ADAM_MOVES,
+        without=frozenset({"weight_decay"}),
+    ),
+    preset_case(
+        "tf1.rmsprop",
+        jos.presets.tf1.rmsprop,
+        {"eps_root": "epsilon"} | same("learning_rate", "decay", "momentum"),
+        RATE | EPS_INSIDE | {"momentum": 0.9, "initial_accumulator_value": 1.0},
+        oracle.rmsprop,
+        normalized(momentum=True),
+        without=frozenset({"momentum"}),
+    ),
+    preset_case(
+        "optax.rmsprop-centered-bias_correction",
+        with_options(jos.presets.optax.rmsprop, centered=True, bias_correction=True, **NESTEROV),
+        {"eps_root": "eps", "initial_accumulator_value": "initial_scale"}
+        | same("learning_rate", "decay", "momentum"),
+        RATE | EPS_INSIDE | {"momentum": 0.9, "initial_accumulator_value": 0.5},
+        with_options(oracle.rmsprop, centered=True, bias_correction=True, **NESTEROV),
+        normalized(centered=True, bias_correction=True, momentum=True, **NESTEROV),
+        shown=BOTH_DECAYS,
+    ),
+    preset_case(
+        "optax.sgd",
+        jos.presets.optax.sgd,
+        same("learning_rate", decay="momentum"),
+        RATE | {"decay": 0.9},
+        outside,
+        linear(outside),
+    ),
+    preset_case(
+        "optax.adagrad",
+        jos.presets.optax.adagrad,
+        same("learning_rate", "initial_accumulator_value", eps_root="eps"),
+        RATE | {"eps": 0.0, "eps_root": 1e-7, "initial_accumulator_value": 0.1},
+        oracle.adagrad,
+    ),
+    preset_case(
+        "jax_example.adagrad",
+        jos.presets.jax_example.adagrad,
+        {"learning_rate": "step_size", "decay": "momentum"},
+        RATE | RSS | {"decay": 0.9, "eps": 0.0},
+        averaged_adagrad,
+        linear(averaged_adagrad),
+        without=NO_MOMENTUM,
+    ),
+]
+
+
 def _as_parts(case):
     """The chain of parts that a rule equals, held to the rule's own reference."""
     name = f"{case.name}-as-chain"
@@ -728,17 +955,26 @@ def _as_parts(case):
 
 # One chain of each shape here; that every rule equals its chain is a law of its own.
 SHAPES = {"momentum", "nesterov", "rmsprop-momentum", "rmsprop-centered", "adagrad"}
-CASES = [*RULES, *PARTS, *CHAINS, *(_as_parts(c) for c in RULES if c.name in SHAPES), *WRAPPERS]
+CASES = [
+    *RULES,
+    *PARTS,
+    *CHAINS,
+    *(_as_parts(c) for c in RULES if c.name in SHAPES),
+    *WRAPPERS,
+    *PRESETS,
+]
 # A coefficient in [0, 1], which the laws also run near and at both ends.
 COEFFICIENTS = {"mu", "momentum", "decay", "rho", "b1", "b2", "first", "second", "mean_decay"}
 # Starting values belong to init and cannot be scheduled.
 OF_INIT = {"initial_accumulator_value"}
+# Numbers of schedules that a preset makes.
+OF_SCHEDULES = {*LINE, *EVERY, "dampening", "lr_decay"}
 # 1 - decay^t is divided by: the constructor refuses a decay of 1.
 DEBIASED = {
     c.name
     for c in CASES
     if "bias_correction" in c.name
-    or c.name.split("-")[0] in ("ema", "adam")
+    or c.name.split(".")[-1].split("-")[0] in ("ema", "adam")
     or c.name.startswith(("nested-chain", "average_params", "nested-wrappers"))
 }
 # A centered rule at decay 0 has no variance: all of its denominator is rounding and eps.

@@ -55,9 +55,18 @@ def momentum(gradients, learning_rate, mu):
     return sgd(gradients, learning_rate, mu)
 
 
-def nesterov(gradients, learning_rate, mu):
-    """Updates p <- mu p - alpha g, u = mu p - alpha g: the same mu twice, as frameworks do."""
-    return sgd(gradients, learning_rate, mu, nesterov=True)
+def nesterov(gradients, learning_rate, mu, true_lookahead=False):
+    """Updates p <- mu p - alpha g, u = mu p - alpha g: the same mu twice, as frameworks do.
+
+    With true_lookahead, literally y <- y - mu(t) p_old + (1 + mu(t + 1)) p_new.
+    """
+    if not true_lookahead:
+        return sgd(gradients, learning_rate, mu, nesterov=True)
+    p, updates = 0.0, []
+    for t, g in enumerate(map(_array, gradients)):
+        old, p = p, _at(mu, t) * p - _at(learning_rate, t) * g
+        updates.append(_array(-_at(mu, t) * old + (1 + _at(mu, t + 1)) * p))
+    return updates
 
 
 def rmsprop(
@@ -115,16 +124,33 @@ def adadelta(gradients, learning_rate, rho, eps=1e-6):
     return updates
 
 
-def adam(gradients, learning_rate, b1, b2, eps=1e-8):
+def adam(gradients, learning_rate, b1, b2, eps=1e-8, eps_root=0.0, nesterov=False):
     """Updates u = -alpha M / (sqrt(S) + eps), where M and S are m and s over 1 - beta^(t+1)."""
     m, s, updates = 0.0, 0.0, []
     for t, g in enumerate(map(_array, gradients)):
         first, second = _at(b1, t), _at(b2, t)
         m = first * m + (1 - first) * g
         s = second * s + (1 - second) * _square(g)
-        root = np.sqrt(s / (1 - second ** (t + 1)))
-        scaled = _divide(m / (1 - first ** (t + 1)), root + _at(eps, t))
-        updates.append(_array(-_at(learning_rate, t) * scaled))
+        root = np.sqrt(s / (1 - second ** (t + 1)) + _at(eps_root, t))
+        corrected = m / (1 - first ** (t + 1))
+        if nesterov:
+            ahead, now = m / (1 - first ** (t + 2)), g / (1 - first ** (t + 1))
+            corrected = first * ahead + (1 - first) * now
+        updates.append(_array(-_at(learning_rate, t) * _divide(corrected, root + _at(eps, t))))
+    return updates
+
+
+def adam_eps_hat(gradients, learning_rate, b1, b2, eps=1e-8, eps_root=0.0):
+    """Updates u = -alpha sqrt(C) m / (1 - b1^(t+1)) / (sqrt(s + C e) + eps), C = 1 - b2^(t+1)."""
+    m, s, updates = 0.0, 0.0, []
+    for t, g in enumerate(map(_array, gradients)):
+        first, second = _at(b1, t), _at(b2, t)
+        m = m + (g - m) * (1 - first)
+        s = s + (_square(g) - s) * (1 - second)
+        correction = 1 - second ** (t + 1)
+        rate = _at(learning_rate, t) * np.sqrt(correction) / (1 - first ** (t + 1))
+        root = np.sqrt(s + correction * _at(eps_root, t))
+        updates.append(_array(-rate * _divide(m, root + _at(eps, t))))
     return updates
 
 

@@ -22,7 +22,8 @@ from jaxopt_slides import presets
 
 SIZE, NOISE, SEED = 24, 0.5, 0
 FLOOR, TOP = 1e-6, 4.0  # of the pictures; what is less, such as nothing, is drawn at the floor
-STYLES = {  # colours that colour-blind people can tell apart (Okabe and Ito), and a marker each
+STYLES = {  # by a label's start: colours that colour-blind people can tell apart, and a marker each
+    "torch\ndampening": ("#E69F00", "v"),
     "torch": ("#D55E00", "^"),
     "Keras": ("#0072B2", "o"),
     "optax": ("#009E73", "s"),
@@ -100,8 +101,6 @@ def draw(axes: Any, title: str, found: dict[str, np.ndarray]) -> None:
     steps = np.arange(1, len(next(iter(lines.values()))) + 1)
     for (label, d), height in zip(lines.items(), heights, strict=True):
         colour, marker = next(style for who, style in STYLES.items() if label.startswith(who))
-        if "dampening" in label:
-            colour, marker = "#E69F00", "v"
         marks = np.unique(np.geomspace(1, len(d), 8).astype(int)) - 1
         axes.plot(
             steps, d, color=colour, marker=marker, markevery=list(marks), lw=2.2, ms=7, clip_on=False

@@ -7,6 +7,8 @@ computed in float64 from the frameworks' sources, and mostly compared with their
 
 import inspect
 import math
+import pathlib
+import re
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,7 @@ from jaxopt_slides.presets import jax_example, keras, optax, slides, tf1, torch
 
 pytestmark = pytest.mark.usefixtures("x64")
 
+PAGE = pathlib.Path(__file__).parents[1] / "docs" / "conventions.md"
 GRADIENTS = (0.1, -0.05)
 TWELVE_DIGITS = 0.5e-12
 MU = 0.9
@@ -310,3 +313,26 @@ def test_the_gain_of_a_vanishing_gradient():
         gain[name] = float(-updates / 1e-20)
     np.testing.assert_allclose(gain["outside"], 1e7, rtol=1e-9)
     np.testing.assert_allclose(gain["inside"], math.sqrt(1e7), rtol=1e-9)
+
+
+# ---------------------------------------------------------------- the page
+
+
+@pytest.mark.parametrize(("_make", "first", "second"), ROWS)
+def test_the_page_lists_the_row(_make, first, second):
+    assert f" | {first:.12f} | {second:.12f} |\n" in PAGE.read_text()
+
+
+def test_the_page_lists_no_other_row():
+    known = {f"{first:.12f} | {second:.12f}" for _, first, second in (row.values for row in ROWS)}
+    assert set(re.findall(r"(0\.\d{12} \| 0\.\d{12}) \|\n", PAGE.read_text())) == known
+
+
+def test_the_page_s_links_lead_somewhere():
+    page = PAGE.read_text()
+    headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert len(links) > 10
+    for link in links:
+        assert link[1:] in anchors if link.startswith("#") else (PAGE.parent / link).exists(), link

@@ -125,9 +125,37 @@ def test_the_public_names():
     assert public_names(jos) == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+FRAMEWORKS = ("slides", "torch", "keras", "tf1", "optax", "jax_example")
+PRESETS = {
+    f"{framework}.{name}": getattr(getattr(jos.presets, framework), name)
+    for framework in FRAMEWORKS
+    for name in public_names(getattr(jos.presets, framework))
+}
+
+
+def test_the_presets_names():
+    assert sorted(n for n in dir(jos.presets) if not n.startswith("_")) == sorted(FRAMEWORKS)
+    every = {"sgd", "rmsprop", "adagrad"}
+    for framework in FRAMEWORKS:
+        names = {n.partition(".")[2] for n in PRESETS if n.startswith(f"{framework}.")}
+        assert every <= names
+        if framework not in ("slides", "jax_example"):  # these have no Adadelta
+            assert {"adadelta", "adam"} <= names
+        assert ("load_state" in names) == ("to_state_dict" in names)
+        assert ("load_state" in names) == (framework in ("torch", "keras", "optax"))
+
+
+DOCUMENTED = {name: getattr(jos, name) for name in NAMES} | PRESETS
+SHARED = inspect.signature(jos.presets.keras.adadelta).parameters.keys() - {
+    "learning_rate",
+    "rho",
+    "epsilon",
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_every_public_name_is_documented(name):
-    what = getattr(jos, name)
+    what = DOCUMENTED[name]
     text = inspect.getdoc(what)
     assert text
     assert text[0].isupper()
@@ -139,14 +167,17 @@ def test_every_public_name_is_documented(name):
     arguments = list(inspect.signature(what).parameters.values())
     assert ("Args:" in text) == bool(arguments)
     assert not arguments or "Returns:" in text
+    if name.startswith("keras.") and "Args shared by the module's rules follow" in text:
+        arguments = [a for a in arguments if a.name not in SHARED]
+        assert all(f"``{n}``" in jos.presets.keras.__doc__ for n in SHARED)
     for argument in arguments:
         stars = {argument.VAR_POSITIONAL: "*", argument.VAR_KEYWORD: "**"}.get(argument.kind, "")
         assert f"  {stars}{argument.name}: " in text, argument
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_every_public_name_is_annotated(name):
-    what = getattr(jos, name)
+    what = DOCUMENTED[name]
     if not inspect.isclass(what):
         signature = inspect.signature(what)
         assert signature.return_annotation is not signature.empty
@@ -157,12 +188,13 @@ def test_every_public_name_is_annotated(name):
 SIGNATURES = {
     "sgd": "learning_rate, momentum=None, *, nesterov=False",
     "momentum": "learning_rate, mu=0.9",
-    "nesterov": "learning_rate, mu=0.9",
+    "nesterov": "learning_rate, mu=0.9, *, true_lookahead=False",
     "rmsprop": "learning_rate, decay=0.9, *, eps=1e-07, centered=False, momentum=None, nesterov=False, "
     "bias_correction=False, eps_root=0.0, initial_accumulator_value=0.0",
     "adagrad": "learning_rate, *, eps=1e-07, eps_root=0.0, initial_accumulator_value=0.0",
     "adadelta": "learning_rate=1.0, *, rho=0.9, eps=1e-06",
-    "adam": "learning_rate, *, b1=0.9, b2=0.999, eps=1e-08",
+    "adam": "learning_rate, *, b1=0.9, b2=0.999, eps=1e-08, eps_root=0.0, nesterov=False, "
+    "eps_hat=False",
 }
 
 
@@ -237,6 +269,7 @@ ALLOWED = {  # what each part of the package may import from the package
     "_parts": {"_core", "_rules", "_parts"},
     "schedules": {"_core", "schedules"},
     "training": {"_core", "_parts", "training"},
+    "presets": {"_core", "_rules", "_parts", "schedules", "presets"},
     "testing": {"testing"},  # black boxes: nothing of the package is known here
 }
 

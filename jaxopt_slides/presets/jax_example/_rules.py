@@ -12,7 +12,7 @@ from jaxopt_slides.presets._arguments import FRACTION, POSITIVE, is_off, require
 
 
 def sgd(step_size: Hyperparameter) -> GradientTransformation:
-    r"""``optimizers.sgd``: :math:`u = -\alpha g`.
+    r"""As ``optimizers.sgd``: :math:`u = -\alpha g`.
 
     Args:
       step_size: :math:`\alpha \ge 0`, scalar or schedule.
@@ -36,7 +36,7 @@ def sgd(step_size: Hyperparameter) -> GradientTransformation:
 
 
 def momentum(step_size: Hyperparameter, mass: Hyperparameter) -> GradientTransformation:
-    r"""``optimizers.momentum``: the learning rate outside the velocity.
+    r"""As ``optimizers.momentum``: the learning rate outside the velocity.
 
     .. math::
         b^{(t+1)} = \mu b^{(t)} + g^{(t)}, \qquad u^{(t)} = -\alpha\, b^{(t+1)}
@@ -63,7 +63,7 @@ def momentum(step_size: Hyperparameter, mass: Hyperparameter) -> GradientTransfo
 
 
 def nesterov(step_size: Hyperparameter, mass: Hyperparameter) -> GradientTransformation:
-    r"""``optimizers.nesterov``: :func:`momentum` that looks ahead.
+    r"""As ``optimizers.nesterov``: :func:`momentum` that looks ahead.
 
     .. math::
         b^{(t+1)} = \mu b^{(t)} + g^{(t)}, \qquad u^{(t)} = -\alpha\,(\mu b^{(t+1)} + g^{(t)})
@@ -96,7 +96,7 @@ def _velocity(owner: str, step_size: Hyperparameter, mass: Hyperparameter, *, ne
 
 
 def adagrad(step_size: Hyperparameter, momentum: Hyperparameter = 0.9) -> GradientTransformation:
-    r"""``optimizers.adagrad``: without epsilon, and averaged unless told otherwise.
+    r"""As ``optimizers.adagrad``: without epsilon, and averaged unless told otherwise.
 
     .. math::
         c^{(t+1)} = c^{(t)} + (g^{(t)})^2, \qquad
@@ -133,7 +133,7 @@ def adagrad(step_size: Hyperparameter, momentum: Hyperparameter = 0.9) -> Gradie
 def rmsprop(
     step_size: Hyperparameter, gamma: Hyperparameter = 0.9, eps: Hyperparameter = 1e-8
 ) -> GradientTransformation:
-    r"""``optimizers.rmsprop``: eps inside the root.
+    r"""As ``optimizers.rmsprop``: eps inside the root.
 
     .. math::
         s^{(t+1)} = \gamma s^{(t)} + (1 - \gamma)\,(g^{(t)})^2, \qquad
@@ -169,7 +169,7 @@ def rmsprop_momentum(
     eps: Hyperparameter = 1e-8,
     momentum: Hyperparameter = 0.9,
 ) -> GradientTransformation:
-    r"""``optimizers.rmsprop_momentum``: :func:`rmsprop` with the learning rate inside a velocity.
+    r"""As ``optimizers.rmsprop_momentum``: :func:`rmsprop` with the learning rate inside a velocity.
 
     .. math::
         s^{(t+1)} = \gamma s^{(t)} + (1 - \gamma)\,(g^{(t)})^2, \qquad
@@ -207,7 +207,7 @@ def adam(
     b2: Hyperparameter = 0.999,
     eps: Hyperparameter = 1e-8,
 ) -> GradientTransformation:
-    r"""``optimizers.adam``: :func:`jaxopt_slides.adam`.
+    r"""As ``optimizers.adam``: :func:`jaxopt_slides.adam`.
 
     Args:
       step_size: :math:`\alpha \ge 0`, scalar or schedule.

@@ -25,7 +25,7 @@ def rmsprop(
     epsilon: Hyperparameter = 1e-7,
     centered: bool = False,
 ) -> GradientTransformation:
-    r"""``keras.optimizers.RMSprop``.
+    r"""As ``keras.optimizers.RMSprop``.
 
     .. math::
         s^{(t+1)} = \rho s^{(t)} + (1 - \rho)\,(g^{(t)})^2, \qquad
@@ -74,7 +74,7 @@ def adagrad(
     initial_accumulator_value: Hyperparameter = 0.1,
     epsilon: Hyperparameter = 1e-7,
 ) -> GradientTransformation:
-    r"""``keras.optimizers.Adagrad``.
+    r"""As ``keras.optimizers.Adagrad``.
 
     .. math::
         c^{(0)} = c_0, \qquad c^{(t+1)} = c^{(t)} + (g^{(t)})^2, \qquad
@@ -114,7 +114,7 @@ def adadelta(
     rho: Hyperparameter = 0.95,
     epsilon: Hyperparameter = 1e-7,
 ) -> GradientTransformation:
-    r"""``keras.optimizers.Adadelta``: :func:`jaxopt_slides.adadelta` with other defaults.
+    r"""As ``keras.optimizers.Adadelta``: :func:`jaxopt_slides.adadelta` with other defaults.
 
     Args:
       learning_rate: :math:`\alpha \ge 0`, scalar or schedule; the paper's is 1.
@@ -150,7 +150,7 @@ def adam(
     epsilon: Hyperparameter = 1e-7,
     amsgrad: bool = False,
 ) -> GradientTransformation:
-    r"""``keras.optimizers.Adam``: :func:`jaxopt_slides.adam` with epsilon on the uncorrected root.
+    r"""As ``keras.optimizers.Adam``: :func:`jaxopt_slides.adam` with epsilon on the uncorrected root.
 
     .. math::
         u^{(t)} = -\alpha\, \frac{\sqrt{1 - \beta_2^{t+1}}}{1 - \beta_1^{t+1}}\,

@@ -10,7 +10,7 @@ from jaxopt_slides.presets.keras._shared import with_shared_arguments
 def sgd(
     learning_rate: Hyperparameter = 0.01, momentum: Hyperparameter = 0.0, nesterov: bool = False
 ) -> GradientTransformation:
-    r"""``keras.optimizers.SGD``: the slides' momentum.
+    r"""As ``keras.optimizers.SGD``: the slides' momentum.
 
     .. math::
         v^{(t+1)} = \mu v^{(t)} - \alpha g^{(t)}, \qquad u^{(t)} = v^{(t+1)} - \alpha \lambda w,

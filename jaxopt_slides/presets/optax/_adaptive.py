@@ -32,7 +32,7 @@ def rmsprop(
     nesterov: bool = False,
     bias_correction: bool = False,
 ) -> GradientTransformation:
-    r"""``optax.rmsprop``: eps inside the root, the learning rate inside the velocity.
+    r"""As ``optax.rmsprop``: eps inside the root, the learning rate inside the velocity.
 
     .. math::
         s^{(t+1)} = \beta s^{(t)} + (1 - \beta)\,(g^{(t)})^2, \qquad
@@ -96,7 +96,7 @@ def adagrad(
     initial_accumulator_value: Hyperparameter = 0.1,
     eps: Hyperparameter = 1e-7,
 ) -> GradientTransformation:
-    r"""``optax.adagrad``: eps inside the root, and a sum that starts at 0.1.
+    r"""As ``optax.adagrad``: eps inside the root, and a sum that starts at 0.1.
 
     .. math::
         c^{(0)} = c_0, \qquad c^{(t+1)} = c^{(t)} + (g^{(t)})^2, \qquad
@@ -134,7 +134,7 @@ def adadelta(
     weight_decay: Hyperparameter = 0.0,
     weight_decay_mask: PyTree | Callable[[PyTree], PyTree] | None = None,
 ) -> GradientTransformation:
-    r"""``optax.adadelta``: :func:`jaxopt_slides.adadelta` after :math:`g \leftarrow g + \lambda w`.
+    r"""As ``optax.adadelta``: :func:`jaxopt_slides.adadelta` after :math:`g \leftarrow g + \lambda w`.
 
     Args:
       learning_rate: :math:`\alpha \ge 0`, scalar or schedule. With None, optax's default, the update
@@ -179,7 +179,7 @@ def adam(
     *,
     nesterov: bool = False,
 ) -> GradientTransformation:
-    r"""``optax.adam``: :func:`jaxopt_slides.adam`.
+    r"""As ``optax.adam``: :func:`jaxopt_slides.adam`.
 
     Args:
       learning_rate: :math:`\alpha \ge 0`, scalar or schedule.

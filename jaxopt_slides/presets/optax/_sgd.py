@@ -16,7 +16,7 @@ def sgd(
     nesterov: bool = False,
     accumulator_dtype: Any = None,
 ) -> GradientTransformation:
-    r"""``optax.sgd``: the learning rate outside the velocity.
+    r"""As ``optax.sgd``: the learning rate outside the velocity.
 
     .. math::
         b^{(t+1)} = \mu b^{(t)} + g^{(t)}, \qquad u^{(t)} = -\alpha\, b^{(t+1)},

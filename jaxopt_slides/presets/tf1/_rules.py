@@ -23,7 +23,7 @@ from jaxopt_slides.presets._arguments import (
 def sgd(
     learning_rate: Hyperparameter, use_locking: bool = False, name: str = "GradientDescent"
 ) -> GradientTransformation:
-    r"""``tf.train.GradientDescentOptimizer``: :math:`u = -\alpha g`.
+    r"""As ``tf.train.GradientDescentOptimizer``: :math:`u = -\alpha g`.
 
     Args:
       learning_rate: :math:`\alpha \ge 0`, scalar or schedule.
@@ -57,7 +57,7 @@ def momentum(
     name: str = "Momentum",
     use_nesterov: bool = False,
 ) -> GradientTransformation:
-    r"""``tf.train.MomentumOptimizer``: the learning rate outside the velocity.
+    r"""As ``tf.train.MomentumOptimizer``: the learning rate outside the velocity.
 
     .. math::
         b^{(t+1)} = \mu b^{(t)} + g^{(t)}, \qquad u^{(t)} = -\alpha\, b^{(t+1)},
@@ -101,7 +101,7 @@ def rmsprop(
     centered: bool = False,
     name: str = "RMSProp",
 ) -> GradientTransformation:
-    r"""``tf.train.RMSPropOptimizer``: the mean square starts at 1, the learning rate is inside.
+    r"""As ``tf.train.RMSPropOptimizer``: the mean square starts at 1, the learning rate is inside.
 
     .. math::
         s^{(0)} = 1, \qquad s^{(t+1)} = \beta s^{(t)} + (1 - \beta)\,(g^{(t)})^2, \qquad
@@ -148,7 +148,7 @@ def adagrad(
     use_locking: bool = False,
     name: str = "Adagrad",
 ) -> GradientTransformation:
-    r"""``tf.train.AdagradOptimizer``: no epsilon, and a sum that starts above 0.
+    r"""As ``tf.train.AdagradOptimizer``: no epsilon, and a sum that starts above 0.
 
     .. math::
         c^{(0)} = c_0, \qquad c^{(t+1)} = c^{(t)} + (g^{(t)})^2, \qquad
@@ -193,7 +193,7 @@ def adadelta(
     use_locking: bool = False,
     name: str = "Adadelta",
 ) -> GradientTransformation:
-    r"""``tf.train.AdadeltaOptimizer``: :func:`jaxopt_slides.adadelta` with other defaults.
+    r"""As ``tf.train.AdadeltaOptimizer``: :func:`jaxopt_slides.adadelta` with other defaults.
 
     Args:
       learning_rate: :math:`\alpha \ge 0`, scalar or schedule; the paper's is 1.
@@ -232,7 +232,7 @@ def adam(
     name: str = "Adam",
     use_own_namescope_for_non_slot_vars: bool = False,
 ) -> GradientTransformation:
-    r"""``tf.train.AdamOptimizer``: :func:`jaxopt_slides.adam` with epsilon on the uncorrected root.
+    r"""As ``tf.train.AdamOptimizer``: :func:`jaxopt_slides.adam` with epsilon on the uncorrected root.
 
     .. math::
         u^{(t)} = -\alpha\, \frac{\sqrt{1 - \beta_2^{t+1}}}{1 - \beta_1^{t+1}}\,

@@ -25,7 +25,7 @@ def adadelta(
     maximize: bool = False,
     differentiable: bool = False,
 ) -> GradientTransformation:
-    r"""``torch.optim.Adadelta``: Adadelta after :math:`g \leftarrow g + \lambda w`.
+    r"""As ``torch.optim.Adadelta``: Adadelta after :math:`g \leftarrow g + \lambda w`.
 
     Args:
       lr: :math:`\alpha \ge 0`, scalar or schedule.

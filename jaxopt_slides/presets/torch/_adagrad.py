@@ -34,7 +34,7 @@ def adagrad(
     differentiable: bool = False,
     fused: bool | None = None,
 ) -> GradientTransformation:
-    r"""``torch.optim.Adagrad``.
+    r"""As ``torch.optim.Adagrad``.
 
     With :math:`g \leftarrow g + \lambda w` and the decay :math:`d` of the learning rate,
 

@@ -34,7 +34,7 @@ def adam(
     fused: bool | None = None,
     decoupled_weight_decay: bool = False,
 ) -> GradientTransformation:
-    r"""``torch.optim.Adam``: :func:`jaxopt_slides.adam` after :math:`g \leftarrow g + \lambda w`.
+    r"""As ``torch.optim.Adam``: :func:`jaxopt_slides.adam` after :math:`g \leftarrow g + \lambda w`.
 
     With ``decoupled_weight_decay`` it is AdamW: the decay is :math:`-\alpha \lambda w` in the update,
     and enters no mean.

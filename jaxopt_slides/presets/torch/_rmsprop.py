@@ -29,7 +29,7 @@ def rmsprop(
     maximize: bool = False,
     differentiable: bool = False,
 ) -> GradientTransformation:
-    r"""``torch.optim.RMSprop``.
+    r"""As ``torch.optim.RMSprop``.
 
     With :math:`g \leftarrow g + \lambda w`, :math:`a` for the decay that PyTorch calls alpha, and the
     learning rate :math:`\alpha`,

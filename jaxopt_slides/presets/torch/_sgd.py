@@ -35,7 +35,7 @@ def sgd(
     differentiable: bool = False,
     fused: bool | None = None,
 ) -> GradientTransformation:
-    r"""``torch.optim.SGD``.
+    r"""As ``torch.optim.SGD``.
 
     With :math:`g \leftarrow g + \lambda w`, the first gradient undamped,
 

@@ -19,7 +19,7 @@ KEYS = {
     "Adam": {"mean": "exp_avg", "mean_square": "exp_avg_sq"},
 }
 # A param group's numbers: by its name, the field of ours whose member has it (any member for None),
-# and what it may be called there.
+# and what it may be called there; then the numbers of schedules, and what is True or False.
 NUMBERS = {
     "lr": (None, ("learning_rate",)),
     "momentum": ("velocity", ("momentum", "mu", "decay")),
@@ -28,6 +28,7 @@ NUMBERS = {
     "eps": (None, ("eps",)),
     "weight_decay": (None, ("weight_decay",)),
 }
+OF_SCHEDULES = ("dampening", "lr_decay")
 
 
 def load_state(
@@ -145,16 +146,34 @@ def _steps(owner: str, rows: Mapping[Any, Any]) -> int | None:
 
 
 def _require_same_numbers(kept: Kept, group: Mapping[str, Any], count: int) -> None:
-    for name, (field, ours) in NUMBERS.items():
-        number, theirs = kept.number(ours, count, field), group.get(name)
-        if number is None and name == "weight_decay":
-            number = 0.0
-        if number is None or theirs is None or math.isclose(number, float(theirs), rel_tol=1e-6):
-            continue
-        raise ValueError(
-            f"{kept.owner}: the state dict has {name}={float(theirs):g}, the transformation {number:g} "
-            f"at the next step. To go on with another number, leave param_groups out of the state dict."
-        )
+    """A param group's numbers must be those of the transformation at the next step."""
+    for name, (ours, theirs) in _numbers(kept, group, count).items():
+        if not math.isclose(ours, theirs, rel_tol=1e-6):
+            raise ValueError(
+                f"{kept.owner}: the state dict has {name}={theirs:g}, the transformation {ours:g} at "
+                f"the next step. To go on with another, leave param_groups out of the state dict."
+            )
+
+
+def _numbers(kept: Kept, group: Mapping[str, Any], count: int) -> dict[str, tuple[float, float]]:
+    """Both sides' number of each name that both have; what a chain leaves out is 0."""
+    rules = [m.node.rule for m in kept.members if m.node.rule is not None]
+    ours = {name: kept.number(names, count, field) for name, (field, names) in NUMBERS.items()}
+    ours["weight_decay"] = ours["weight_decay"] or 0.0
+    numbers = [getattr(getattr(rule, "step_size_fn", None), "keywords", {}) for rule in rules]
+    for name in OF_SCHEDULES:
+        ours[name] = next((float(of[name]) for of in numbers if name in of), 0.0)
+    ours["maximize"] = any(rule.name == "scale" and rule.step_size == -1 for rule in rules)
+    if "velocity" in kept.at:
+        rule = kept.members[kept.at["velocity"]].node.rule
+        ours["nesterov"] = rule.name == "nesterov" or getattr(rule, "nesterov", False)
+    betas = dict(zip(("betas[0]", "betas[1]"), group.get("betas", ()), strict=False))
+    ours |= {"betas[0]": kept.number(["b1"], count), "betas[1]": kept.number(["b2"], count)}
+    theirs = {**group, **betas}
+    if "velocity" not in kept.at:
+        theirs.pop("dampening", None)  # without momentum PyTorch does not use it
+    pairs = {name: (x, theirs.get(name)) for name, x in ours.items()}
+    return {n: (float(x), float(y)) for n, (x, y) in pairs.items() if x is not None and y is not None}
 
 
 def to_state_dict(
@@ -202,5 +221,7 @@ def to_state_dict(
         ]
     if kept.family != "SGD":
         columns["step"] = [np.float32(kept.count)] * len(jax.tree.leaves(params))
+    elif not kept.count and not any(x.any() for column in columns.values() for x in column):
+        return {"state": {}}  # before its first step PyTorch has none, and does not damp that step
     order = order_of(owner, params, names)
     return {"state": {i: {k: c[leaf] for k, c in columns.items()} for i, leaf in enumerate(order)}}

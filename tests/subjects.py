@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jaxopt_slides as jos
 from jaxopt_slides.testing import Subject
 
-RATE = {"learning_rate": 0.1}
+RATE, PRESETS = {"learning_rate": 0.1}, jos.presets
 
 
 def of(name, constructor, *, couples=False, follows=False, **arguments):
@@ -103,5 +103,12 @@ SUBJECTS = [
     of("as_static", lambda: jos.as_static(jos.rmsprop(0.1))),
     of("as_arrays", wrapped(jos.as_arrays)),
     of("nested-wrappers", nested, couples=True),
+    of("nesterov-true_lookahead", jos.nesterov, true_lookahead=True, **RATE),
+    of("adam-eps_hat", jos.adam, nesterov=True, eps_hat=True, **RATE),
+    of("presets.torch.sgd", PRESETS.torch.sgd, lr=0.1, momentum=0.9, dampening=0.5, weight_decay=0.1),
+    of("presets.keras.rmsprop", PRESETS.keras.rmsprop, momentum=0.9, weight_decay=0.1, **RATE),
+    of("presets.tf1.rmsprop", PRESETS.tf1.rmsprop, momentum=0.9, centered=True, **RATE),
+    of("presets.optax.rmsprop", PRESETS.optax.rmsprop, momentum=0.9, nesterov=True, **RATE),
+    of("presets.jax_example.adagrad", PRESETS.jax_example.adagrad, step_size=0.1),
     of("schedule", lambda: jos.momentum(0.1, jos.sutskever_schedule())),
 ]

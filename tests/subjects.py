@@ -55,6 +55,11 @@ def by_rank(params):
     return jax.tree.map(lambda x: "matrix" if jnp.ndim(x) > 1 else "rest", params)
 
 
+def looking_ahead(learning_rate=0.1):
+    """Nesterov's own lookahead, whose first update sees the momentum of counts 0 and 1."""
+    return jos.nesterov(learning_rate, 0.9, true_lookahead=True)
+
+
 def nested(learning_rate=0.1, decay=0.9, max_norm=1.0):
     """Four wrappers around a chain."""
     inner = jos.chain(jos.clip_by_global_norm(max_norm), jos.rmsprop(learning_rate))
@@ -103,7 +108,7 @@ SUBJECTS = [
     of("as_static", lambda: jos.as_static(jos.rmsprop(0.1))),
     of("as_arrays", wrapped(jos.as_arrays)),
     of("nested-wrappers", nested, couples=True),
-    of("nesterov-true_lookahead", jos.nesterov, true_lookahead=True, **RATE),
+    of("nesterov-true_lookahead", looking_ahead),
     of("adam-eps_hat", jos.adam, nesterov=True, eps_hat=True, **RATE),
     of("presets.torch.sgd", PRESETS.torch.sgd, lr=0.1, momentum=0.9, dampening=0.5, weight_decay=0.1),
     of("presets.keras.rmsprop", PRESETS.keras.rmsprop, momentum=0.9, weight_decay=0.1, **RATE),

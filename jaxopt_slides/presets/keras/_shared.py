@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import inspect
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,24 +10,23 @@ import jax
 import jax.numpy as jnp
 
 from jaxopt_slides._core.chain import chain
-from jaxopt_slides._core.numbers import as_schedule
+from jaxopt_slides._core.numbers import as_schedule, number
 from jaxopt_slides._core.types import GradientTransformation
 from jaxopt_slides._core.words import as_integer, shown
 from jaxopt_slides._parts.accumulation import multi_steps
 from jaxopt_slides._parts.clipping import clip, clip_by_global_norm
 from jaxopt_slides._parts.scaling import scale
 from jaxopt_slides.presets._arguments import (
+    ABOVE_0,
     POSITIVE,
     is_off,
     refuse,
+    require_constants,
     require_flags,
     require_name,
     require_numbers,
 )
 from jaxopt_slides.presets._decoupled import decoupled
-from jaxopt_slides.schedules._base import Positive, checked_number
-
-ABOVE_0 = Positive(math.ulp(0.0))
 
 
 @jax.tree_util.register_dataclass
@@ -76,7 +74,8 @@ def _around(
     if steps is not None:
         members = [multi_steps(_one(members), steps)]
     if loss_scale_factor is not None:
-        factor = checked_number(owner, "loss_scale_factor", loss_scale_factor, ABOVE_0)
+        require_constants(owner, ABOVE_0, loss_scale_factor=loss_scale_factor)
+        factor = number(loss_scale_factor, ABOVE_0, owner, "loss_scale_factor")
         members = [scale(1 / factor), *members]
     return _one(members)
 

@@ -8,7 +8,15 @@ import jax
 import numpy as np
 
 from jaxopt_slides._core.types import GradientTransformation, PyTree
-from jaxopt_slides.presets._leaves import as_array, name_of, order_of, require_mapping
+from jaxopt_slides._core.words import shown
+from jaxopt_slides.presets._leaves import (
+    as_array,
+    as_number,
+    as_steps,
+    name_of,
+    order_of,
+    require_mapping,
+)
 from jaxopt_slides.presets._slots import Kept
 
 # In the order in which Keras makes them. Adadelta and Adam make both for one parameter, then for the
@@ -63,23 +71,24 @@ def load_state(
     """
     owner = "keras.load_state"
     store = require_mapping(owner, "the state dict", state_dict)
-    kept = Kept(owner, tx, tx.init(params))
+    kept = Kept(owner, tx, params)
     keys = kept.names("Keras", KEYS)
     leaves = jax.tree_util.tree_leaves_with_path(params)
     head = len(store) - len(keys) * len(leaves)
     if head not in (1, 2) or set(store) != {str(i) for i in range(len(store))}:
         raise ValueError(
             f"{owner}: expected the step, perhaps the learning rate, and {sorted(keys.values())} of "
-            f"{len(leaves)} parameters, numbered from '0'; got {len(store)} arrays."
+            f"{len(leaves)} parameters, numbered from '0'; got {len(store)} arrays with the keys "
+            f"{shown(list(store))}."
         )
     columns: dict[str, list[Any]] = {field: [None] * len(leaves) for field in keys}
     for i, (field, leaf) in enumerate(_order(kept, keys, order_of(owner, params, names)), head):
         path, w = leaves[leaf]
         what = f"variable {i}, {keys[field]} of {name_of(path)},"
-        columns[field][leaf] = as_array(owner, what, store[str(i)], w)
-    count = kept.step_count(int(np.asarray(store["0"])), None)
+        columns[field][leaf] = as_array(owner, what, store[str(i)], w, field)
+    count = kept.step_count(as_steps(owner, "variable 0, the step,", store["0"]), None)
     if head == 2:
-        _require_same_rate(kept, float(np.asarray(store["1"])), count)
+        _require_same_rate(kept, as_number(owner, "variable 1, the learning rate,", store["1"]), count)
     if "velocity" in keys:
         factor = _sign(kept) * kept.velocity_factor(False, count, into=True)
         columns["velocity"] = [factor * v for v in columns["velocity"]]
@@ -103,7 +112,7 @@ def _require_same_rate(kept: Kept, rate: float, count: int) -> None:
     if ours is not None and not math.isclose(rate, ours, rel_tol=1e-6):
         raise ValueError(
             f"{kept.owner}: Keras has the learning rate {rate:g}, the transformation {ours:g} at the "
-            f"next step."
+            f"next step. To go on with another, put it into state_dict['1']."
         )
 
 
@@ -136,7 +145,7 @@ def to_state_dict(
       Keras 3.15, ``keras/src/optimizers``.
     """
     owner = "keras.to_state_dict"
-    kept = Kept(owner, tx, state)
+    kept = Kept(owner, tx, params, state)
     keys = kept.names("Keras", KEYS)
     columns = {field: kept.leaves(field) for field in keys}
     if "velocity" in keys:

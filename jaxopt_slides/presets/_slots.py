@@ -5,6 +5,7 @@ differs in more than its name: the velocity is b with the learning rate outside 
 with the learning rate inside it, where alpha is that of the next step. Then the next step is the same.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -87,8 +88,23 @@ class Kept:
                         f"{owner}: {self.node!r:.200} keeps two of {field}; frameworks keep one."
                     )
                 self.at[field] = i
+        self._require_a_known_order()
         found = {m.node.name for m in self.members} | set(self.at)
         self.family = next((name for key, name in FAMILIES.items() if key in found), "SGD")
+
+    def _require_a_known_order(self) -> None:
+        """Every framework divides by the root before its velocity, and by the means of one member."""
+        at, squares = self.at, self.at.get("mean_square", self.at.get("sum_of_squares"))
+        why = ""
+        if "mean" in at and at["mean"] != squares:
+            why = "a mean of something else than what is divided by its root"
+        elif squares is not None and at.get("velocity", squares) < squares:
+            why = "a velocity before the division by the root"
+        elif "velocity" in at and not any(m.has("learning_rate") for m in self.members):
+            scaled = [m.node.name for m in self.members[: at["velocity"]] if m.node.name == "scale"]
+            why = "a velocity after scale, and no learning rate" if scaled else ""
+        if why:
+            raise ValueError(f"{self.owner}: {self.node!r:.200} keeps {why}; no framework does.")
 
     def names(self, framework: str, table: dict[str, dict[str, str]]) -> dict[str, str]:
         """The framework's name of each field that is kept."""
@@ -153,6 +169,15 @@ class Kept:
                 f"{needs[0]} depends on it: pass count=."
             )
         return int(known or 0)
+
+    def require_rate(self, framework: str, rate: float, count: int, where: str) -> None:
+        """A learning rate that the framework kept must be that of the next step."""
+        ours = self.number(["learning_rate"], count)
+        if ours is not None and not math.isclose(rate, ours, rel_tol=1e-6):
+            raise ValueError(
+                f"{self.owner}: {framework} has the learning rate {rate:g}, the transformation "
+                f"{ours:g} at the next step. To go on with another, put it into {where}."
+            )
 
     def fill(self, columns: dict[str, list[Any]], count: int) -> PyTree:
         """The state with these arrays, a list of leaves a field, and this count everywhere."""

@@ -18,6 +18,7 @@ from jaxopt_slides._parts.clipping import clip, clip_by_global_norm
 from jaxopt_slides._parts.scaling import scale
 from jaxopt_slides.presets._arguments import (
     ABOVE_0,
+    FRACTION,
     POSITIVE,
     is_off,
     refuse,
@@ -58,8 +59,9 @@ def _around(
     name: str | None = None,
 ) -> GradientTransformation:
     """The rule with what Keras's base class adds to it, in its order."""
-    del ema_momentum, ema_overwrite_frequency  # of use_ema
+    del ema_overwrite_frequency  # of use_ema
     require_flags(owner, use_ema=use_ema)
+    require_constants(owner, FRACTION, ema_momentum=ema_momentum)
     require_name(owner, name)
     if use_ema:
         refuse(owner, "use_ema", "wrap the optimizer in average_params, whose average is unbiased")
@@ -103,7 +105,7 @@ def _clipped(owner: str, clipnorm: Any, clipvalue: Any, global_clipnorm: Any) ->
         raise ValueError(
             f"{owner}: {' and '.join(used)} cannot be used together; Keras refuses it too."
         )
-    require_numbers(owner, POSITIVE, **{n: given[n] for n in used})
+    require_numbers(owner, ABOVE_0, **{n: given[n] for n in used if not is_off(given[n])})
     if not is_off(clipnorm):
         refuse(
             owner,

@@ -1,6 +1,5 @@
 """The variables of a Keras optimizer, as ``save_own_variables`` writes them, in and out."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -55,8 +54,8 @@ def load_state(
       The state, as ``tx.init(params)`` but for its numbers.
 
     Raises:
-      ValueError: the variables are another rule's, of other options or shapes; the learning rate is
-        another; or names are needed.
+      ValueError: there are more or fewer variables than the rule has, of other shapes, or negative
+        where squares are kept; the learning rate is another; or names are needed.
       TypeError: an argument of the wrong kind.
 
     Example:
@@ -65,6 +64,10 @@ def load_state(
       >>> state = jos.presets.keras.load_state(tx, params, store)
       >>> int(state.count), state.velocity
       (7, [Array([0.5, 1. ], dtype=float32)])
+
+    Note:
+      The variables have no names there: another rule's, of the same number and shapes, cannot be told
+      apart. Gradients that are being accumulated and averages of weights are not converted.
 
     References:
       Keras 3.15, ``keras/src/optimizers``.
@@ -88,7 +91,8 @@ def load_state(
         columns[field][leaf] = as_array(owner, what, store[str(i)], w, field)
     count = kept.step_count(as_steps(owner, "variable 0, the step,", store["0"]), None)
     if head == 2:
-        _require_same_rate(kept, as_number(owner, "variable 1, the learning rate,", store["1"]), count)
+        rate = as_number(owner, "variable 1, the learning rate,", store["1"])
+        kept.require_rate("Keras", rate, count, "state_dict['1']")
     if "velocity" in keys:
         factor = _sign(kept) * kept.velocity_factor(False, count, into=True)
         columns["velocity"] = [factor * v for v in columns["velocity"]]
@@ -105,15 +109,6 @@ def _order(kept: Kept, keys: dict[str, str], order: list[int]) -> list[tuple[str
 def _sign(kept: Kept) -> float:
     """RMSprop subtracts its momentum from the weight, SGD adds it."""
     return -1.0 if kept.family == "RMSProp" else 1.0
-
-
-def _require_same_rate(kept: Kept, rate: float, count: int) -> None:
-    ours = kept.number(["learning_rate"], count)
-    if ours is not None and not math.isclose(rate, ours, rel_tol=1e-6):
-        raise ValueError(
-            f"{kept.owner}: Keras has the learning rate {rate:g}, the transformation {ours:g} at the "
-            f"next step. To go on with another, put it into state_dict['1']."
-        )
 
 
 def to_state_dict(

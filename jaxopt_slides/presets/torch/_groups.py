@@ -9,7 +9,7 @@ from jaxopt_slides.presets._leaves import as_number, require_mapping
 from jaxopt_slides.presets._slots import Kept
 
 # A param group's numbers: by its name, the field of ours whose member has it (any member for None),
-# and what it may be called there; then the numbers of schedules, and what is True or False.
+# and what it may be called there.
 NUMBERS = {
     "lr": (None, ("learning_rate",)),
     "momentum": ("velocity", ("momentum", "mu", "decay")),
@@ -17,11 +17,13 @@ NUMBERS = {
     "rho": ("mean_square", ("rho",)),
     "eps": (None, ("eps",)),
     "weight_decay": (None, ("weight_decay",)),
+    "eps_root": (None, ("eps_root",)),
     "betas[0]": (None, ("b1",)),
     "betas[1]": (None, ("b2",)),
 }
 LEFT_OUT = ("momentum", "weight_decay")  # a chain without the part has the number 0
 OF_SCHEDULES = ("dampening", "lr_decay")
+ABSENT = {"eps_root": 0.0, "bias_correction": False, "eps_hat": False}  # what PyTorch's rules lack
 
 
 def groups_of(owner: str, state_dict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -75,7 +77,7 @@ def _theirs(kept: Kept, group: Mapping[str, Any]) -> dict[str, Any]:
     betas = dict(zip(("betas[0]", "betas[1]"), group.get("betas", ()), strict=False))
     unused = [] if "velocity" in kept.at else ["dampening", "nesterov"]
     unused += [] if group.get("weight_decay") else ["decoupled_weight_decay"]
-    return {name: x for name, x in {**group, **betas}.items() if name not in unused}
+    return {name: x for name, x in {**ABSENT, **group, **betas}.items() if name not in unused}
 
 
 def _numbers(kept: Kept, count: int) -> dict[str, float | None]:
@@ -96,6 +98,8 @@ def _flags(kept: Kept) -> dict[str, bool]:
         "maximize": any(rule.name == "scale" and rule.step_size == -1 for rule in rules),
         "nesterov": getattr(velocity, "name", "") == "nesterov" or getattr(velocity, "nesterov", False),
         "centered": "mean" in kept.at,
+        "bias_correction": any(getattr(rule, "bias_correction", False) for rule in rules),
+        "eps_hat": any(getattr(rule, "eps_hat", False) for rule in rules),
         "amsgrad": False,
         "decoupled_weight_decay": any(
             m.node.name == "adam" and m.has("weight_decay") for m in kept.members

@@ -67,14 +67,15 @@ def load_state(
     rows, groups = _rows(owner, state_dict), groups_of(owner, state_dict)
     kept = Kept(owner, tx, params)
     keys = kept.names("PyTorch", KEYS)
-    if not any(rows.values()) and (keys or not rows) and not count:  # no step taken
+    if keys and not any(rows.values()) and not count:  # no step taken
+        _require_as_many(owner, params, [i for group in groups for i in group["params"]] or None, rows)
         require_same_numbers(kept, groups, 0)
         return tx.init(params)
     columns = _columns(owner, params, keys, rows, groups, names)
     steps = kept.step_count(_steps(owner, rows), count)
     if count == 0 and keys:
         raise ValueError(
-            f"{owner}: count=0, but the state dict has what a first step left; pass the number of steps."
+            f"{owner}: count=0, but the state dict has what a first step leaves; pass the steps taken."
         )
     require_same_numbers(kept, groups, steps)
     if "velocity" in keys:
@@ -91,11 +92,7 @@ def _columns(
     names = names if names is not None else names_of(groups)
     leaves = jax.tree_util.tree_leaves_with_path(params)
     ids = [i for group in groups for i in group["params"]] if groups else _sorted(owner, rows)
-    if (len(ids) != len(leaves) and (keys or groups)) or set(rows) - set(ids):
-        raise ValueError(
-            f"{owner}: params has {len(leaves)} leaves, the state dict {len(ids)} parameters and the "
-            f"state of {len(rows)}."
-        )
+    _require_as_many(owner, params, ids if keys or groups else None, rows)
     columns: dict[str, list[Any]] = {field: [None] * len(leaves) for field in keys}
     for i in () if keys else rows:
         _row(owner, rows[i], keys, f"parameter {i}")
@@ -106,6 +103,16 @@ def _columns(
             what = f"{key} of parameter {i} ({name_of(path)})"
             columns[field][leaf] = as_array(owner, what, row[key], w, field)
     return columns
+
+
+def _require_as_many(owner: str, params: PyTree, ids: Any, rows: Mapping[Any, Any]) -> None:
+    """As many parameters as leaves, where it is known how many there are, and none without a group."""
+    count = len(jax.tree.leaves(params))
+    if ids is not None and (len(ids) != count or set(rows) - set(ids)):
+        raise ValueError(
+            f"{owner}: params has {count} leaves, the state dict {len(ids)} parameters and the state "
+            f"of {len(rows)}."
+        )
 
 
 def _sorted(owner: str, rows: Mapping[Any, Any]) -> list[Any]:

@@ -5,6 +5,7 @@ differs in more than its name: the velocity is b with the learning rate outside 
 with the learning rate inside it, where alpha is that of the next step. Then the next step is the same.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -13,12 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_slides._core.chain import Chain
+from jaxopt_slides._core.checks import require_same_shapes, require_same_tree
+from jaxopt_slides._core.foreign import Foreign
 from jaxopt_slides._core.lift import Lifted
-from jaxopt_slides._core.node import Node
+from jaxopt_slides._core.node import Node, is_traced
 from jaxopt_slides._core.pair import halves
 from jaxopt_slides._core.rule import value_of
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import as_integer, shown
+from jaxopt_slides.presets._leaves import MOST_STEPS
 
 FAMILIES = {
     "adam": "Adam",
@@ -67,32 +71,49 @@ class Kept:
       family: the rule that it is, by the name that frameworks share.
     """
 
-    def __init__(self, owner: str, tx: GradientTransformation, state: PyTree):
+    def __init__(self, owner: str, tx: GradientTransformation, params: PyTree, state: Any = ...):
         nodes = halves(tx) if isinstance(tx, GradientTransformation) else None
         if nodes is None:
             raise TypeError(f"{owner}: expected a transformation of this library, got {shown(tx)}.")
-        self.owner, self.node, self.at = owner, nodes[1], {}
+        state = tx.init(params) if state is ... else state
+        if is_traced(tx, params, state):
+            raise TypeError(f"{owner}: traced values came; convert outside of jit, vmap and grad.")
+        self.owner, self.node, self.params, self.at = owner, nodes[1], params, {}
         self.members = list(_members(self.node, state))
         for i, member in enumerate(self.members):
-            if not isinstance(member.node, Lifted) and not _only_counts(member.state):
-                raise ValueError(
-                    f"{owner}: {member.node.name} has a state that no framework keeps; convert that of "
-                    f"the chain of rules inside it, or outside."
-                )
+            _require_kept(owner, member)
             for field in member.fields:
                 if field in self.at:
                     raise ValueError(
                         f"{owner}: {self.node!r:.200} keeps two of {field}; frameworks keep one."
                     )
                 self.at[field] = i
+        self._require_a_known_order()
         found = {m.node.name for m in self.members} | set(self.at)
         self.family = next((name for key, name in FAMILIES.items() if key in found), "SGD")
+
+    def _require_a_known_order(self) -> None:
+        """Every framework divides by the root before its velocity, and by the means of one member."""
+        at, squares = self.at, self.at.get("mean_square", self.at.get("sum_of_squares"))
+        why = ""
+        if "mean" in at and at["mean"] != squares:
+            why = "a mean of something else than what is divided by its root"
+        elif squares is not None and at.get("velocity", squares) < squares:
+            why = "a velocity before the division by the root"
+        elif "velocity" in at and not any(m.has("learning_rate") for m in self.members):
+            scaled = [m.node.name for m in self.members[: at["velocity"]] if m.node.name == "scale"]
+            why = "a velocity after scale, and no learning rate" if scaled else ""
+        if why:
+            raise ValueError(f"{self.owner}: {self.node!r:.200} keeps {why}; no framework does.")
 
     def names(self, framework: str, table: dict[str, dict[str, str]]) -> dict[str, str]:
         """The framework's name of each field that is kept."""
         known = table.get(self.family, {})
         if unknown := [field for field in self.at if field not in known]:
-            raise ValueError(f"{self.owner}: {framework}'s {self.family} keeps no {unknown[0]}.")
+            name = self.members[self.at[unknown[0]]].node.name
+            raise ValueError(
+                f"{self.owner}: {name} keeps a {unknown[0]}, and {framework}'s {self.family} does not."
+            )
         return {field: known[field] for field in known if field in self.at}
 
     @property
@@ -112,6 +133,11 @@ class Kept:
             stored = getattr(node.rule, name)
             if callable(stored):
                 stored = getattr(node.rule.at(jnp.asarray(count, jnp.int32), float), name)
+            if np.ndim(value_of(stored)):
+                raise ValueError(
+                    f"{self.owner}: {node.name}'s {name} has shape {np.shape(value_of(stored))}, "
+                    f"expected a scalar; convert for one transformation of the stack at a time."
+                )
             return float(value_of(stored))
         return None
 
@@ -121,16 +147,19 @@ class Kept:
             return 1.0
         rate = self.number(["learning_rate"], count)
         if not rate:
+            none = "there is none" if rate is None else "it is 0; convert where it is above 0"
             raise ValueError(
-                f"{self.owner}: the velocities differ by the factor of minus the next step's learning "
-                f"rate, which is {rate}."
+                f"{self.owner}: one velocity has the learning rate inside, the other outside, so that "
+                f"they differ by the factor of minus the next step's learning rate, and {none}."
             )
         return -rate if outside == into else -1 / rate
 
     def step_count(self, found: int | None, given: Any) -> int:
         """The number of steps taken: what the framework says, or the caller."""
-        if given is not None and (as_integer(given) is None or given < 0):
-            raise TypeError(f"{self.owner}: count must be an integer at least 0, got {shown(given)}.")
+        if given is not None and as_integer(given) is None:
+            raise TypeError(f"{self.owner}: count must be an integer, got {shown(given)}.")
+        if given is not None and not 0 <= given <= MOST_STEPS:
+            raise ValueError(f"{self.owner}: count must be from 0 to 2**31 - 1, got {given}.")
         if None not in (found, given) and found != given:
             raise ValueError(f"{self.owner}: count={given}, but the state says {found} steps.")
         known = found if found is not None else given
@@ -140,6 +169,15 @@ class Kept:
                 f"{needs[0]} depends on it: pass count=."
             )
         return int(known or 0)
+
+    def require_rate(self, framework: str, rate: float, count: int, where: str) -> None:
+        """A learning rate that the framework kept must be that of the next step."""
+        ours = self.number(["learning_rate"], count)
+        if ours is not None and not math.isclose(rate, ours, rel_tol=1e-6):
+            raise ValueError(
+                f"{self.owner}: {framework} has the learning rate {rate:g}, the transformation "
+                f"{ours:g} at the next step. To go on with another, put it into {where}."
+            )
 
     def fill(self, columns: dict[str, list[Any]], count: int) -> PyTree:
         """The state with these arrays, a list of leaves a field, and this count everywhere."""
@@ -154,21 +192,37 @@ class Kept:
     def leaves(self, field: str) -> list[np.ndarray]:
         """The arrays of a field, as NumPy copies."""
         tree = getattr(self.members[self.at[field]].state, field)
+        require_same_tree(self.owner, "params", self.params, f"state's {field}", tree)
+        require_same_shapes(self.owner, "params", self.params, f"state's {field}", tree)
         return [np.array(x) for x in jax.tree.leaves(tree)]
 
     @property
     def count(self) -> int:
         """The steps taken."""
-        counts = [x for m in self.members for x in jax.tree.leaves(m.state) if _is_count(x)]
-        return int(counts[0]) if counts else 0
+        counts = {int(x) for m in self.members for x in jax.tree.leaves(m.state) if _is_count(x)}
+        if len(counts) > 1:
+            raise ValueError(
+                f"{self.owner}: members of {self.node!r:.200} have taken {sorted(counts)} steps; "
+                f"frameworks keep one count."
+            )
+        return next(iter(counts), 0)
+
+
+def _require_kept(owner: str, member: Member) -> None:
+    """A member is a rule or a part of this library, or keeps nothing but counts."""
+    name, known = member.node.name, isinstance(member.node, Lifted)
+    if known or all(map(_is_count, jax.tree.leaves(member.state))):
+        return
+    if isinstance(member.node, Foreign):
+        raise ValueError(f"{owner}: {name} is another library's, whose state only it knows.")
+    raise ValueError(
+        f"{owner}: {name} has a state that no framework keeps; convert that of the chain of rules "
+        f"inside it, or outside."
+    )
 
 
 def _is_count(x: Any) -> bool:
     return jnp.ndim(x) == 0 and jnp.issubdtype(jnp.result_type(x), jnp.integer)
-
-
-def _only_counts(state: PyTree) -> bool:
-    return all(map(_is_count, jax.tree.leaves(state)))
 
 
 def _members(node: Node, state: PyTree) -> Iterator[Member]:

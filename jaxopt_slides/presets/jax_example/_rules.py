@@ -8,7 +8,7 @@ from jaxopt_slides._parts.scaling import scale_by_learning_rate
 from jaxopt_slides._rules import adam as _adam
 from jaxopt_slides._rules import rmsprop as _rmsprop
 from jaxopt_slides._rules import sgd as _sgd
-from jaxopt_slides.presets._arguments import FRACTION, POSITIVE, is_off, require_numbers
+from jaxopt_slides.presets._arguments import BELOW_1, FRACTION, POSITIVE, is_off, require_numbers
 
 
 def sgd(step_size: Hyperparameter) -> GradientTransformation:
@@ -230,5 +230,5 @@ def adam(
       jax 0.10.2, ``jax/example_libraries/optimizers.py``.
     """
     require_numbers("jax_example.adam", POSITIVE, step_size=step_size, eps=eps)
-    require_numbers("jax_example.adam", FRACTION, b1=b1, b2=b2)
+    require_numbers("jax_example.adam", BELOW_1, b1=b1, b2=b2)
     return _adam.adam(step_size, b1=b1, b2=b2, eps=eps)

@@ -1,4 +1,6 @@
-r"""Keras 3's optimizers: the learning rate inside the velocity, eps inside the root.
+r"""Keras 3's optimizers: the learning rate inside the velocity, epsilon inside the root.
+
+Adam's epsilon alone is outside, of the uncorrected root.
 
 Weight decay is decoupled: :math:`-\alpha \lambda w` is part of every update and enters no state.
 Every rule takes, after its own arguments, those that Keras's optimizers share:

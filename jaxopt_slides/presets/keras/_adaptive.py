@@ -7,6 +7,7 @@ from jaxopt_slides._rules import adam as _adam
 from jaxopt_slides._rules import rmsprop as _rmsprop
 from jaxopt_slides.presets._arguments import (
     AMSGRAD,
+    BELOW_1,
     FRACTION,
     POSITIVE,
     on,
@@ -180,7 +181,7 @@ def adam(
       Keras 3.15, ``keras/src/optimizers/adam.py``.
     """
     require_numbers("keras.adam", POSITIVE, learning_rate=learning_rate, epsilon=epsilon)
-    require_numbers("keras.adam", FRACTION, beta_1=beta_1, beta_2=beta_2)
+    require_numbers("keras.adam", BELOW_1, beta_1=beta_1, beta_2=beta_2)
     require_flags("keras.adam", amsgrad=amsgrad)
     if amsgrad:
         refuse("keras.adam", "amsgrad", AMSGRAD)

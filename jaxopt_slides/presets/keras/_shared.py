@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import inspect
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,24 +10,24 @@ import jax
 import jax.numpy as jnp
 
 from jaxopt_slides._core.chain import chain
-from jaxopt_slides._core.numbers import as_schedule
+from jaxopt_slides._core.numbers import as_schedule, number
 from jaxopt_slides._core.types import GradientTransformation
 from jaxopt_slides._core.words import as_integer, shown
 from jaxopt_slides._parts.accumulation import multi_steps
 from jaxopt_slides._parts.clipping import clip, clip_by_global_norm
 from jaxopt_slides._parts.scaling import scale
 from jaxopt_slides.presets._arguments import (
+    ABOVE_0,
+    FRACTION,
     POSITIVE,
     is_off,
     refuse,
+    require_constants,
     require_flags,
     require_name,
     require_numbers,
 )
 from jaxopt_slides.presets._decoupled import decoupled
-from jaxopt_slides.schedules._base import Positive, checked_number
-
-ABOVE_0 = Positive(math.ulp(0.0))
 
 
 @jax.tree_util.register_dataclass
@@ -60,8 +59,9 @@ def _around(
     name: str | None = None,
 ) -> GradientTransformation:
     """The rule with what Keras's base class adds to it, in its order."""
-    del ema_momentum, ema_overwrite_frequency  # of use_ema
+    del ema_overwrite_frequency  # of use_ema
     require_flags(owner, use_ema=use_ema)
+    require_constants(owner, FRACTION, ema_momentum=ema_momentum)
     require_name(owner, name)
     if use_ema:
         refuse(owner, "use_ema", "wrap the optimizer in average_params, whose average is unbiased")
@@ -76,7 +76,8 @@ def _around(
     if steps is not None:
         members = [multi_steps(_one(members), steps)]
     if loss_scale_factor is not None:
-        factor = checked_number(owner, "loss_scale_factor", loss_scale_factor, ABOVE_0)
+        require_constants(owner, ABOVE_0, loss_scale_factor=loss_scale_factor)
+        factor = number(loss_scale_factor, ABOVE_0, owner, "loss_scale_factor")
         members = [scale(1 / factor), *members]
     return _one(members)
 
@@ -104,7 +105,7 @@ def _clipped(owner: str, clipnorm: Any, clipvalue: Any, global_clipnorm: Any) ->
         raise ValueError(
             f"{owner}: {' and '.join(used)} cannot be used together; Keras refuses it too."
         )
-    require_numbers(owner, POSITIVE, **{n: given[n] for n in used})
+    require_numbers(owner, ABOVE_0, **{n: given[n] for n in used if not is_off(given[n])})
     if not is_off(clipnorm):
         refuse(
             owner,

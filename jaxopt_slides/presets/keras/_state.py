@@ -1,6 +1,5 @@
 """The variables of a Keras optimizer, as ``save_own_variables`` writes them, in and out."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,15 @@ import jax
 import numpy as np
 
 from jaxopt_slides._core.types import GradientTransformation, PyTree
-from jaxopt_slides.presets._leaves import as_array, name_of, order_of, require_mapping
+from jaxopt_slides._core.words import shown
+from jaxopt_slides.presets._leaves import (
+    as_array,
+    as_number,
+    as_steps,
+    name_of,
+    order_of,
+    require_mapping,
+)
 from jaxopt_slides.presets._slots import Kept
 
 # In the order in which Keras makes them. Adadelta and Adam make both for one parameter, then for the
@@ -47,8 +54,8 @@ def load_state(
       The state, as ``tx.init(params)`` but for its numbers.
 
     Raises:
-      ValueError: the variables are another rule's, of other options or shapes; the learning rate is
-        another; or names are needed.
+      ValueError: there are more or fewer variables than the rule has, of other shapes, or negative
+        where squares are kept; the learning rate is another; or names are needed.
       TypeError: an argument of the wrong kind.
 
     Example:
@@ -58,28 +65,34 @@ def load_state(
       >>> int(state.count), state.velocity
       (7, [Array([0.5, 1. ], dtype=float32)])
 
+    Note:
+      The variables have no names there: another rule's, of the same number and shapes, cannot be told
+      apart. Gradients that are being accumulated and averages of weights are not converted.
+
     References:
       Keras 3.15, ``keras/src/optimizers``.
     """
     owner = "keras.load_state"
     store = require_mapping(owner, "the state dict", state_dict)
-    kept = Kept(owner, tx, tx.init(params))
+    kept = Kept(owner, tx, params)
     keys = kept.names("Keras", KEYS)
     leaves = jax.tree_util.tree_leaves_with_path(params)
     head = len(store) - len(keys) * len(leaves)
     if head not in (1, 2) or set(store) != {str(i) for i in range(len(store))}:
         raise ValueError(
             f"{owner}: expected the step, perhaps the learning rate, and {sorted(keys.values())} of "
-            f"{len(leaves)} parameters, numbered from '0'; got {len(store)} arrays."
+            f"{len(leaves)} parameters, numbered from '0'; got {len(store)} arrays with the keys "
+            f"{shown(list(store))}."
         )
     columns: dict[str, list[Any]] = {field: [None] * len(leaves) for field in keys}
     for i, (field, leaf) in enumerate(_order(kept, keys, order_of(owner, params, names)), head):
         path, w = leaves[leaf]
         what = f"variable {i}, {keys[field]} of {name_of(path)},"
-        columns[field][leaf] = as_array(owner, what, store[str(i)], w)
-    count = kept.step_count(int(np.asarray(store["0"])), None)
+        columns[field][leaf] = as_array(owner, what, store[str(i)], w, field)
+    count = kept.step_count(as_steps(owner, "variable 0, the step,", store["0"]), None)
     if head == 2:
-        _require_same_rate(kept, float(np.asarray(store["1"])), count)
+        rate = as_number(owner, "variable 1, the learning rate,", store["1"])
+        kept.require_rate("Keras", rate, count, "state_dict['1']")
     if "velocity" in keys:
         factor = _sign(kept) * kept.velocity_factor(False, count, into=True)
         columns["velocity"] = [factor * v for v in columns["velocity"]]
@@ -96,15 +109,6 @@ def _order(kept: Kept, keys: dict[str, str], order: list[int]) -> list[tuple[str
 def _sign(kept: Kept) -> float:
     """RMSprop subtracts its momentum from the weight, SGD adds it."""
     return -1.0 if kept.family == "RMSProp" else 1.0
-
-
-def _require_same_rate(kept: Kept, rate: float, count: int) -> None:
-    ours = kept.number(["learning_rate"], count)
-    if ours is not None and not math.isclose(rate, ours, rel_tol=1e-6):
-        raise ValueError(
-            f"{kept.owner}: Keras has the learning rate {rate:g}, the transformation {ours:g} at the "
-            f"next step."
-        )
 
 
 def to_state_dict(
@@ -136,7 +140,7 @@ def to_state_dict(
       Keras 3.15, ``keras/src/optimizers``.
     """
     owner = "keras.to_state_dict"
-    kept = Kept(owner, tx, state)
+    kept = Kept(owner, tx, params, state)
     keys = kept.names("Keras", KEYS)
     columns = {field: kept.leaves(field) for field in keys}
     if "velocity" in keys:

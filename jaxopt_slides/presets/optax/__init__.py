@@ -2,7 +2,8 @@
 
 The defaults are optax's: RMSProp's and Adagrad's eps inside the root, Adagrad's sum from 0.1, SGD's
 learning rate outside the velocity. What differs is what this library is for: the result is a pytree
-of its hyperparameters, and mistakes raise.
+of its hyperparameters, mistakes raise, and steps are computed in float32 or wider: with a narrow
+``accumulator_dtype`` or ``mu_dtype`` optax also multiplies in that dtype.
 """
 
 from jaxopt_slides.presets.optax._adaptive import adadelta as adadelta

@@ -13,9 +13,11 @@ from jaxopt_slides._parts.scaling import scale, scale_by_learning_rate
 from jaxopt_slides._rules import adadelta as _adadelta
 from jaxopt_slides._rules import adam as _adam
 from jaxopt_slides.presets._arguments import (
+    BELOW_1,
     FRACTION,
     POSITIVE,
     is_off,
+    require_dtype,
     require_flags,
     require_numbers,
 )
@@ -73,9 +75,9 @@ def rmsprop(
     owner = "optax.rmsprop"
     numbers = {"learning_rate": learning_rate, "eps": eps, "initial_scale": initial_scale}
     require_numbers(owner, POSITIVE, **numbers)
-    require_numbers(owner, FRACTION, decay=decay)
     flags = {"centered": centered, "nesterov": nesterov, "bias_correction": bias_correction}
     require_flags(owner, eps_in_sqrt=eps_in_sqrt, **flags)
+    require_numbers(owner, BELOW_1 if bias_correction else FRACTION, decay=decay)
     outside, inside = (0.0, eps) if eps_in_sqrt else (eps, 0.0)
     normalize = (scale_by_stddev if centered else scale_by_rms)(
         decay,
@@ -206,8 +208,9 @@ def adam(
       optax 0.2.8, ``optax/_src/alias.py``.
     """
     require_numbers("optax.adam", POSITIVE, learning_rate=learning_rate, eps=eps, eps_root=eps_root)
-    require_numbers("optax.adam", FRACTION, b1=b1, b2=b2)
+    require_numbers("optax.adam", BELOW_1, b1=b1, b2=b2)
     require_flags("optax.adam", nesterov=nesterov)
+    require_dtype("optax.adam", mu_dtype=mu_dtype)
     knobs = {"eps": eps, "eps_root": eps_root, "nesterov": nesterov}
     tx = _adam.adam(learning_rate, b1=b1, b2=b2, **knobs)
     return tx if mu_dtype is None else narrowed("optax.adam", tx, mu_dtype, fields=("mean",))

@@ -7,7 +7,13 @@ from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._parts.averaging import trace
 from jaxopt_slides._parts.precision import narrowed
 from jaxopt_slides._parts.scaling import scale_by_learning_rate
-from jaxopt_slides.presets._arguments import FRACTION, POSITIVE, require_flags, require_numbers
+from jaxopt_slides.presets._arguments import (
+    FRACTION,
+    POSITIVE,
+    require_dtype,
+    require_flags,
+    require_numbers,
+)
 
 
 def sgd(
@@ -49,6 +55,7 @@ def sgd(
     """
     require_numbers("optax.sgd", POSITIVE, learning_rate=learning_rate)
     require_flags("optax.sgd", nesterov=nesterov)
+    require_dtype("optax.sgd", accumulator_dtype=accumulator_dtype)
     rate = scale_by_learning_rate(learning_rate)
     if momentum is None:
         return chain(rate)

@@ -1,4 +1,4 @@
-"""The states of optax's aliases, in and out. They are known by their fields' names alone."""
+"""The states of optax's aliases, in and out. They are known by the names of their fields."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_slides._core.checks import require_same_tree
+from jaxopt_slides._core.checks import dtype_of, require_same_shapes, require_same_tree
 from jaxopt_slides._core.types import GradientTransformation, PyTree
-from jaxopt_slides.presets._leaves import as_array, name_of
+from jaxopt_slides._core.words import shown
+from jaxopt_slides.presets._leaves import as_array, as_number, as_steps, name_of
 from jaxopt_slides.presets._slots import Kept
 
 KEYS = {
@@ -20,6 +21,8 @@ KEYS = {
     "Adam": {"mean": "mu", "mean_square": "nu"},
 }
 FIELDS = {key for names in KEYS.values() for key in names.values()} | {"count"}
+INJECTED = ("hyperparams", "hyperparams_states")  # of optax.inject_hyperparams
+OTHERS = ("ScaleByBeliefState", "ScaleByAmsgradState")  # with fields of the same names
 
 
 def load_state(
@@ -40,7 +43,8 @@ def load_state(
       The state, as ``tx.init(params)`` but for its numbers.
 
     Raises:
-      ValueError: the state is another rule's, or of other options, trees or shapes.
+      ValueError: the state has other fields than the rule, other trees or shapes, or an injected
+        learning rate that is not the transformation's.
       TypeError: an argument of the wrong kind.
 
     Example:
@@ -49,12 +53,20 @@ def load_state(
       >>> jos.presets.optax.load_state(tx, params, saved)[0].velocity
       {'w': Array([1., 2.], dtype=float32)}
 
+    Note:
+      Rules that keep the same fields cannot be told apart: yogi, adamax, lamb, radam and nadam keep
+      Adam's, lars momentum's.
+
     References:
       optax 0.2.8, ``optax/_src/transform.py``.
     """
     owner = "optax.load_state"
-    kept = Kept(owner, tx, tx.init(params))
+    kept = Kept(owner, tx, params)
     keys = kept.names("optax", KEYS)
+    if not isinstance(state_dict, tuple | list | Mapping):
+        raise TypeError(
+            f"{owner}: expected an optax state or a mapping of its fields, got {shown(state_dict)}."
+        )
     found = _found(owner, state_dict)
     steps = found.pop("count", None)
     if set(found) != set(keys.values()):
@@ -62,8 +74,11 @@ def load_state(
             f"{owner}: the transformation keeps {sorted(keys.values())} in optax's words, the state "
             f"has {sorted(found)}."
         )
-    columns = {field: _column(owner, key, found[key], params) for field, key in keys.items()}
-    count = kept.step_count(None if steps is None else int(steps), count)
+    columns = {field: _column(owner, key, found[key], params, field) for field, key in keys.items()}
+    count = kept.step_count(steps, count)
+    for rate in _injected_rates(state_dict):
+        rate = as_number(owner, "the injected learning rate", rate)
+        kept.require_rate("optax", rate, count, "the state's hyperparams")
     if "velocity" in keys:
         factor = kept.velocity_factor(kept.family == "SGD", count, into=True)
         columns["velocity"] = [factor * v for v in columns["velocity"]]
@@ -73,35 +88,60 @@ def load_state(
 def _found(owner: str, state: Any) -> dict[str, Any]:
     """The known fields of a state, wherever in it they are; every one may occur once."""
     found: dict[str, Any] = {}
-    for key, value in _fields(state):
-        if key == "count" and key in found and int(found[key]) != int(value):
-            raise ValueError(f"{owner}: the state has counts {int(found[key])} and {int(value)}.")
+    flat = isinstance(state, Mapping) and set(state) <= FIELDS  # as to_state_dict has it
+    for key, value in state.items() if flat else _fields(owner, state):
+        if key == "count" and value is not None:
+            value = as_steps(owner, "count", value)
+        if key == "count" and found.get(key, value) != value:
+            raise ValueError(f"{owner}: the state has counts {found[key]} and {value}.")
         if key in found and key != "count":
-            raise ValueError(f"{owner}: the state has two fields {key}.")
+            raise ValueError(
+                f"{owner}: the state has two fields {key}; pass the part of it that is one rule's."
+            )
         found[key] = value
     return found
 
 
-def _fields(state: Any) -> Iterator[tuple[str, Any]]:
-    if hasattr(state, "_fields"):
+def _fields(owner: str, state: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The known fields. Other floating arrays have no place, but for injected hyperparameters."""
+    is_record = hasattr(state, "_fields")  # only there are names fields, in a dict they are labels
+    if is_record:
         pairs = zip(state._fields, state, strict=True)
+        if type(state).__name__ in OTHERS:
+            raise ValueError(
+                f"{owner}: {type(state).__name__} is the state of a rule that is not here."
+            )
     elif isinstance(state, Mapping):
         pairs = state.items()
     elif isinstance(state, tuple | list):
-        pairs = ((None, value) for value in state)
+        pairs = ((name, value) for value in state)
+    elif name and jnp.issubdtype(dtype_of(state) or int, jnp.inexact):
+        raise ValueError(
+            f"{owner}: the state also has {name}, for which the transformation has no place; pass the "
+            f"part of it that is one rule's."
+        )
     else:
         return
     for key, value in pairs:
-        if key in FIELDS:
+        if is_record and key in FIELDS:
             yield key, value
-        else:
-            yield from _fields(value)
+        elif not is_record or key not in INJECTED:
+            yield from _fields(owner, value, str(key))
 
 
-def _column(owner: str, key: str, tree: PyTree, params: PyTree) -> list[np.ndarray]:
-    require_same_tree(owner, key, tree, "params", params)
+def _injected_rates(state: Any) -> Iterator[Any]:
+    """The learning rates of ``optax.inject_hyperparams``."""
+    if hasattr(state, "hyperparams") and isinstance(state.hyperparams, Mapping):
+        yield from (x for n, x in state.hyperparams.items() if n == "learning_rate")
+    if isinstance(state, tuple | list):
+        for value in state:
+            yield from _injected_rates(value)
+
+
+def _column(owner: str, key: str, tree: PyTree, params: PyTree, field: str) -> list[np.ndarray]:
+    require_same_tree(owner, f"arrays of {key}", tree, "params", params)
     pairs = zip(jax.tree.leaves(tree), jax.tree_util.tree_leaves_with_path(params), strict=True)
-    return [as_array(owner, f"{key} of {name_of(path)}", x, w) for x, (path, w) in pairs]
+    return [as_array(owner, f"{key} of {name_of(path)}", x, w, field) for x, (path, w) in pairs]
 
 
 def to_state_dict(tx: GradientTransformation, params: PyTree, state: PyTree) -> dict[str, Any]:
@@ -127,7 +167,11 @@ def to_state_dict(tx: GradientTransformation, params: PyTree, state: PyTree) -> 
     References:
       optax 0.2.8, ``optax/_src/transform.py``.
     """
-    kept, treedef = Kept("optax.to_state_dict", tx, state), jax.tree.structure(params)
+    return _fields_of("optax.to_state_dict", tx, params, state)
+
+
+def _fields_of(owner: str, tx: GradientTransformation, params: PyTree, state: PyTree) -> dict[str, Any]:
+    kept, treedef = Kept(owner, tx, params, state), jax.tree.structure(params)
     fields: dict[str, Any] = {"count": jnp.asarray(kept.count, jnp.int32)}
     for field, key in kept.names("optax", KEYS).items():
         arrays = kept.leaves(field)
@@ -164,22 +208,35 @@ def to_state(tx: GradientTransformation, params: PyTree, state: PyTree, like: Py
     References:
       optax 0.2.8, ``optax/_src/transform.py``.
     """
-    fields = to_state_dict(tx, params, state)
-    theirs, ours = {key for key, _ in _fields(like)} - {"count"}, set(fields) - {"count"}
+    owner = "optax.to_state"
+    fields, known = _fields_of(owner, tx, params, state), _found(owner, like)
+    theirs, ours = set(known) - {"count"}, set(fields) - {"count"}
     if theirs != ours:
         raise ValueError(
-            f"optax.to_state: the transformation keeps {sorted(ours)} in optax's words, the state to "
-            f"fill has {sorted(theirs)}."
+            f"{owner}: the transformation keeps {sorted(ours)} in optax's words, the state to fill has "
+            f"{sorted(theirs)}."
         )
+    for key in (key for key in ours if known[key] is not None):
+        require_same_tree(owner, f"arrays of {key} to fill", known[key], "params", params)
+        require_same_shapes(owner, f"arrays of {key} to fill", known[key], "params", params)
     return _filled(like, fields)
 
 
 def _filled(state: PyTree, fields: dict[str, Any]) -> PyTree:
     if hasattr(state, "_fields"):
         pairs = zip(state._fields, state, strict=True)
-        return type(state)(*(fields[n] if n in fields else _filled(x, fields) for n, x in pairs))
+        return type(state)(
+            *(_like(x, fields[n]) if n in fields else _filled(x, fields) for n, x in pairs)
+        )
     if isinstance(state, Mapping):
-        return {n: fields[n] if n in fields else _filled(x, fields) for n, x in state.items()}
+        return {n: _filled(x, fields) for n, x in state.items()}
     if isinstance(state, tuple | list):
         return type(state)(_filled(x, fields) for x in state)
     return state
+
+
+def _like(old: PyTree, new: PyTree) -> PyTree:
+    """A copy of ``new`` in the dtypes of ``old``; a count may stand in several states."""
+    if old is None:
+        return new
+    return jax.tree.map(lambda o, n: jnp.array(n, jnp.result_type(o), copy=True), old, new)

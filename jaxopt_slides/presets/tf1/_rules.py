@@ -1,5 +1,7 @@
 """TensorFlow 1's rules."""
 
+from jax.core import Tracer
+
 from jaxopt_slides._core.chain import chain
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._parts.averaging import trace
@@ -10,9 +12,9 @@ from jaxopt_slides._rules import adam as _adam
 from jaxopt_slides._rules import rmsprop as _rmsprop
 from jaxopt_slides._rules import sgd as _sgd
 from jaxopt_slides.presets._arguments import (
+    BELOW_1,
     FRACTION,
     POSITIVE,
-    is_off,
     on,
     require_flags,
     require_name,
@@ -178,10 +180,11 @@ def adagrad(
     require_name("tf1.adagrad", name)
     start = {"initial_accumulator_value": initial_accumulator_value}
     require_numbers("tf1.adagrad", POSITIVE, learning_rate=learning_rate, **start)
-    if is_off(initial_accumulator_value):
+    c = initial_accumulator_value
+    if not (callable(c) or isinstance(c, Tracer)) and c == 0:
         raise ValueError(
             "tf1.adagrad: initial_accumulator_value must be above 0, since there is no epsilon, got "
-            f"{initial_accumulator_value!r}; TensorFlow refuses it too."
+            f"{float(c)}; TensorFlow refuses it too."
         )
     return _adagrad.adagrad(learning_rate, eps=0.0, **start)
 
@@ -265,5 +268,5 @@ def adam(
     require_flags("tf1.adam", use_locking=use_locking, **scope)
     require_name("tf1.adam", name)
     require_numbers("tf1.adam", POSITIVE, learning_rate=learning_rate, epsilon=epsilon)
-    require_numbers("tf1.adam", FRACTION, beta1=beta1, beta2=beta2)
+    require_numbers("tf1.adam", BELOW_1, beta1=beta1, beta2=beta2)
     return _adam.adam(learning_rate, b1=beta1, b2=beta2, eps=epsilon, eps_hat=True)

@@ -1,9 +1,11 @@
 r"""PyTorch's optimizers: the learning rate outside the velocity, eps outside the root.
 
-Weight decay is coupled: :math:`g \leftarrow g + \lambda w` before everything else, and ``maximize``
-turns the gradient's sign before that. A plain 0 for ``momentum``, ``dampening``, ``weight_decay`` or
-``lr_decay`` leaves the part out, so that it is no hyperparameter. ``foreach``, ``fused``,
-``capturable`` and ``differentiable`` say how PyTorch executes a rule; here they change nothing.
+Adadelta's eps alone is inside both roots. Weight decay is coupled, :math:`g \leftarrow g + \lambda w`
+before everything else, and ``maximize`` turns the gradient's sign before that. A plain 0 for
+``momentum``, ``dampening``, ``weight_decay`` or ``lr_decay`` leaves the part out, so that it is no
+hyperparameter. ``foreach``, ``fused``, ``capturable`` and ``differentiable`` say how PyTorch executes a
+rule; here they change nothing. Complex leaves have one mean of :math:`|g|^2` here; PyTorch takes real
+and imaginary parts apart.
 """
 
 from jaxopt_slides.presets.torch._adadelta import adadelta as adadelta

@@ -11,6 +11,7 @@ from jaxopt_slides.presets._arguments import (
     ascending,
     coupled,
     is_off,
+    require_constants,
     require_flags,
     require_numbers,
     require_switches,
@@ -74,9 +75,9 @@ def adagrad(
     owner = "torch.adagrad"
     start = {"initial_accumulator_value": initial_accumulator_value}
     require_numbers(owner, POSITIVE, lr=lr, weight_decay=weight_decay, eps=eps, **start)
+    require_constants(owner, POSITIVE, lr_decay=lr_decay)
     require_flags(owner, maximize=maximize)
     require_switches(owner, foreach=foreach, differentiable=differentiable, fused=fused)
     slower = make_schedule(owner, _inverse_time, lr_decay=lr_decay)
-    require_numbers(owner, POSITIVE, lr_decay=lr_decay)
     members = [*ascending(maximize), *coupled(weight_decay), _adagrad.adagrad(lr, eps=eps, **start)]
     return chain(*members, *([] if is_off(lr_decay) else [scale_by_schedule(slower)]))

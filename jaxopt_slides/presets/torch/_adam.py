@@ -4,10 +4,11 @@ from typing import Any
 
 from jaxopt_slides._core.chain import chain
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
+from jaxopt_slides._core.words import shown
 from jaxopt_slides._rules import adam as _adam
 from jaxopt_slides.presets._arguments import (
     AMSGRAD,
-    FRACTION,
+    BELOW_1,
     POSITIVE,
     ascending,
     coupled,
@@ -68,9 +69,9 @@ def adam(
     """
     owner = "torch.adam"
     if not (isinstance(betas, tuple | list) and len(betas) == 2):
-        raise TypeError(f"{owner}: betas must be a pair of numbers, got {betas!r:.60}.")
+        raise TypeError(f"{owner}: betas must be a pair of numbers, got {shown(betas)}.")
     require_numbers(owner, POSITIVE, lr=lr, eps=eps, weight_decay=weight_decay)
-    require_numbers(owner, FRACTION, **{"betas[0]": betas[0], "betas[1]": betas[1]})
+    require_numbers(owner, BELOW_1, **{"betas[0]": betas[0], "betas[1]": betas[1]})
     flags = {"maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
     require_flags(owner, amsgrad=amsgrad, **flags)
     switches = {"foreach": foreach, "capturable": capturable, "fused": fused}

@@ -3,7 +3,9 @@
 import jax.numpy as jnp
 
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.numbers import Range
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
+from jaxopt_slides._core.words import shown
 from jaxopt_slides._parts.averaging import trace
 from jaxopt_slides._parts.scaling import scale_by_learning_rate, scale_by_schedule
 from jaxopt_slides.presets._arguments import (
@@ -12,6 +14,7 @@ from jaxopt_slides.presets._arguments import (
     ascending,
     coupled,
     is_off,
+    require_constants,
     require_flags,
     require_numbers,
     require_switches,
@@ -77,13 +80,14 @@ def sgd(
     owner = "torch.sgd"
     require_numbers(owner, POSITIVE, lr=lr, weight_decay=weight_decay)
     require_numbers(owner, FRACTION, momentum=momentum)
+    require_constants(owner, Range(), dampening=dampening)
     require_flags(owner, nesterov=nesterov, maximize=maximize)
     require_switches(owner, foreach=foreach, differentiable=differentiable, fused=fused)
     damping = make_schedule(owner, _damped_but_first, dampening=dampening)
     if nesterov and (is_off(momentum) or not is_off(dampening)):
         raise ValueError(
-            f"{owner}: nesterov=True needs a momentum and no dampening, got momentum={momentum!r} and "
-            f"dampening={dampening!r}; PyTorch refuses it too."
+            f"{owner}: nesterov=True needs a momentum and no dampening, got momentum={shown(momentum)} "
+            f"and dampening={shown(dampening)}; PyTorch refuses it too."
         )
     members = [*ascending(maximize), *coupled(weight_decay)]
     if not is_off(momentum):

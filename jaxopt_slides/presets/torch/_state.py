@@ -1,6 +1,5 @@
 """PyTorch's ``optimizer.state_dict()``, in and out."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,8 +7,10 @@ import jax
 import numpy as np
 
 from jaxopt_slides._core.types import GradientTransformation, PyTree
-from jaxopt_slides.presets._leaves import as_array, name_of, order_of, require_mapping
+from jaxopt_slides._core.words import as_integer, shown
+from jaxopt_slides.presets._leaves import as_array, as_steps, name_of, order_of, require_mapping
 from jaxopt_slides.presets._slots import Kept
+from jaxopt_slides.presets.torch._groups import groups_of, names_of, require_same_numbers
 
 KEYS = {
     "SGD": {"velocity": "momentum_buffer"},
@@ -18,17 +19,6 @@ KEYS = {
     "Adadelta": {"mean_square": "square_avg", "mean_square_update": "acc_delta"},
     "Adam": {"mean": "exp_avg", "mean_square": "exp_avg_sq"},
 }
-# A param group's numbers: by its name, the field of ours whose member has it (any member for None),
-# and what it may be called there; then the numbers of schedules, and what is True or False.
-NUMBERS = {
-    "lr": (None, ("learning_rate",)),
-    "momentum": ("velocity", ("momentum", "mu", "decay")),
-    "alpha": ("mean_square", ("decay",)),
-    "rho": ("mean_square", ("rho",)),
-    "eps": (None, ("eps",)),
-    "weight_decay": (None, ("weight_decay",)),
-}
-OF_SCHEDULES = ("dampening", "lr_decay")
 
 
 def load_state(
@@ -74,49 +64,75 @@ def load_state(
       PyTorch 2.13, ``torch/optim``.
     """
     owner = "torch.load_state"
-    rows, groups = _rows(owner, state_dict)
-    kept = Kept(owner, tx, tx.init(params))
+    rows, groups = _rows(owner, state_dict), groups_of(owner, state_dict)
+    kept = Kept(owner, tx, params)
     keys = kept.names("PyTorch", KEYS)
-    if not any(rows.values()) and (keys or not rows) and not count:
-        return tx.init(params)  # no step taken
-    ids = [i for group in groups for i in group["params"]] if groups else sorted(rows)
-    names = names if names is not None else _param_names(groups)
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    if len(ids) != len(leaves) and (keys or groups):
-        raise ValueError(
-            f"{owner}: params has {len(leaves)} leaves, the state dict {len(ids)} parameters."
-        )
-    columns: dict[str, list[Any]] = {field: [None] * len(leaves) for field in keys}
-    for leaf, i in zip(order_of(owner, params, names), ids, strict=True) if keys else ():
-        path, w = leaves[leaf]
-        row = _row(owner, rows.get(i, {}), keys, f"parameter {i} ({name_of(path)})")
-        for field, key in keys.items():
-            what = f"{key} of parameter {i} ({name_of(path)})"
-            columns[field][leaf] = as_array(owner, what, row[key], w)
+    if keys and not any(rows.values()) and not count:  # no step taken
+        _require_as_many(owner, params, [i for group in groups for i in group["params"]] or None, rows)
+        require_same_numbers(kept, groups, 0)
+        return tx.init(params)
+    columns = _columns(owner, params, keys, rows, groups, names)
     steps = kept.step_count(_steps(owner, rows), count)
-    for group in groups:
-        _require_same_numbers(kept, group, steps)
+    if count == 0 and keys:
+        raise ValueError(
+            f"{owner}: count=0, but the state dict has what a first step leaves; pass the steps taken."
+        )
+    require_same_numbers(kept, groups, steps)
     if "velocity" in keys:
         factor = kept.velocity_factor(True, steps, into=True)
         columns["velocity"] = [factor * b for b in columns["velocity"]]
     return kept.fill(columns, steps)
 
 
-def _rows(owner: str, state_dict: Any) -> tuple[Mapping[Any, Any], list[Any]]:
+def _columns(
+    owner: str, params: PyTree, keys: dict[str, str], rows: Mapping[Any, Any], groups: Any, names: Any
+) -> dict[str, list[Any]]:
+    """The arrays of every field, in the order of the leaves."""
+    source = "names" if names is not None else "the state dict's param_names"
+    names = names if names is not None else names_of(groups)
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    ids = [i for group in groups for i in group["params"]] if groups else _sorted(owner, rows)
+    _require_as_many(owner, params, ids if keys or groups else None, rows)
+    columns: dict[str, list[Any]] = {field: [None] * len(leaves) for field in keys}
+    for i in () if keys else rows:
+        _row(owner, rows[i], keys, f"parameter {i}")
+    for leaf, i in zip(order_of(owner, params, names, source), ids, strict=True) if keys else ():
+        path, w = leaves[leaf]
+        row = _row(owner, rows.get(i, {}), keys, f"parameter {i} ({name_of(path)})")
+        for field, key in keys.items():
+            what = f"{key} of parameter {i} ({name_of(path)})"
+            columns[field][leaf] = as_array(owner, what, row[key], w, field)
+    return columns
+
+
+def _require_as_many(owner: str, params: PyTree, ids: Any, rows: Mapping[Any, Any]) -> None:
+    """As many parameters as leaves, where it is known how many there are, and none without a group."""
+    count = len(jax.tree.leaves(params))
+    if ids is not None and (len(ids) != count or set(rows) - set(ids)):
+        raise ValueError(
+            f"{owner}: params has {count} leaves, the state dict {len(ids)} parameters and the state "
+            f"of {len(rows)}."
+        )
+
+
+def _sorted(owner: str, rows: Mapping[Any, Any]) -> list[Any]:
+    """The parameters in PyTorch's order, which only numbers tell where there are no param_groups."""
+    if other := [i for i in rows if as_integer(i) is None]:
+        raise TypeError(
+            f"{owner}: without param_groups the keys of state_dict['state'] must be integers, got "
+            f"{shown(other[0])}."
+        )
+    return sorted(rows)
+
+
+def _rows(owner: str, state_dict: Any) -> Mapping[Any, Any]:
     saved = require_mapping(owner, "the state dict", state_dict)
     if "state" not in saved:
         raise ValueError(f"{owner}: the state dict has no 'state', only {sorted(map(str, saved))}.")
     rows = require_mapping(owner, "state_dict['state']", saved["state"])
     for i, row in rows.items():
         require_mapping(owner, f"state_dict['state'][{i!r}]", row)
-    return rows, list(saved.get("param_groups", []))
-
-
-def _param_names(groups: list[Any]) -> list[str] | None:
-    """The names that PyTorch keeps if the optimizer was given named parameters."""
-    if not groups or not all(group.get("param_names") for group in groups):
-        return None
-    return [name for group in groups for name in group["param_names"]]
+    return rows
 
 
 def _row(owner: str, row: Mapping[str, Any], keys: dict[str, str], what: str) -> Mapping[str, Any]:
@@ -136,44 +152,16 @@ def _row(owner: str, row: Mapping[str, Any], keys: dict[str, str], what: str) ->
 
 def _steps(owner: str, rows: Mapping[Any, Any]) -> int | None:
     """The number of steps that every parameter has taken; None where PyTorch does not keep it."""
-    steps = {int(row["step"]) for row in rows.values() if "step" in row}
+    said = {i: row["step"] for i, row in rows.items() if "step" in row}
+    if missing := [i for i in rows if said and i not in said]:
+        raise ValueError(f"{owner}: parameter {missing[0]} has no step, which others have.")
+    steps = {as_steps(owner, f"step of parameter {i}", value) for i, value in said.items()}
     if len(steps) > 1:
         raise ValueError(
             f"{owner}: the parameters have taken {sorted(steps)} steps; here one count holds for all. "
             f"Use a transformation for each group, with partition."
         )
     return next(iter(steps), None)
-
-
-def _require_same_numbers(kept: Kept, group: Mapping[str, Any], count: int) -> None:
-    """A param group's numbers must be those of the transformation at the next step."""
-    for name, (ours, theirs) in _numbers(kept, group, count).items():
-        if not math.isclose(ours, theirs, rel_tol=1e-6):
-            raise ValueError(
-                f"{kept.owner}: the state dict has {name}={theirs:g}, the transformation {ours:g} at "
-                f"the next step. To go on with another, leave param_groups out of the state dict."
-            )
-
-
-def _numbers(kept: Kept, group: Mapping[str, Any], count: int) -> dict[str, tuple[float, float]]:
-    """Both sides' number of each name that both have; what a chain leaves out is 0."""
-    rules = [m.node.rule for m in kept.members if m.node.rule is not None]
-    ours = {name: kept.number(names, count, field) for name, (field, names) in NUMBERS.items()}
-    ours["weight_decay"] = ours["weight_decay"] or 0.0
-    numbers = [getattr(getattr(rule, "step_size_fn", None), "keywords", {}) for rule in rules]
-    for name in OF_SCHEDULES:
-        ours[name] = next((float(of[name]) for of in numbers if name in of), 0.0)
-    ours["maximize"] = any(rule.name == "scale" and rule.step_size == -1 for rule in rules)
-    if "velocity" in kept.at:
-        rule = kept.members[kept.at["velocity"]].node.rule
-        ours["nesterov"] = rule.name == "nesterov" or getattr(rule, "nesterov", False)
-    betas = dict(zip(("betas[0]", "betas[1]"), group.get("betas", ()), strict=False))
-    ours |= {"betas[0]": kept.number(["b1"], count), "betas[1]": kept.number(["b2"], count)}
-    theirs = {**group, **betas}
-    if "velocity" not in kept.at:
-        theirs.pop("dampening", None)  # without momentum PyTorch does not use it
-    pairs = {name: (x, theirs.get(name)) for name, x in ours.items()}
-    return {n: (float(x), float(y)) for n, (x, y) in pairs.items() if x is not None and y is not None}
 
 
 def to_state_dict(
@@ -211,7 +199,7 @@ def to_state_dict(
       PyTorch 2.13, ``torch/optim``.
     """
     owner = "torch.to_state_dict"
-    kept = Kept(owner, tx, state)
+    kept = Kept(owner, tx, params, state)
     names_ = kept.names("PyTorch", KEYS)
     columns: dict[str, list[Any]] = {key: kept.leaves(field) for field, key in names_.items()}
     if "velocity" in kept.at:

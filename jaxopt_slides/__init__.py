@@ -1,6 +1,8 @@
 """The slides' weight-update rules as optimizers that are data: ``import jaxopt_slides as jos``."""
 
-# every framework's conventions
+# modules
+from jaxopt_slides import diagnostics as diagnostics
+from jaxopt_slides import landscapes as landscapes
 from jaxopt_slides import presets as presets
 
 # protocol

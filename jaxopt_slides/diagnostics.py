@@ -32,7 +32,7 @@ def _members(node: Node, state: PyTree) -> Iterator[tuple[Any, Any]]:
 
 
 def effective_learning_rate(tx: GradientTransformation, state: PyTree) -> PyTree:
-    r"""What each element's next gradient will about be multiplied by: :math:`\alpha / (\sqrt c + \epsilon)`.
+    r"""What multiplies each element's next gradient, about: :math:`\alpha / (\sqrt c + \epsilon)`.
 
     Args:
       tx: Adagrad or RMSProp, or a chain with one of them or of their parts.
@@ -197,17 +197,17 @@ def regret(losses: Any, fixed_losses: Any) -> np.ndarray:
 def adagrad_bound(state: PyTree, learning_rate: float, radius: float) -> float:
     r"""Adagrad's own bound on its regret, from its state.
 
-    For convex losses, and with every iterate at most :math:`D_\infty` from the best fixed point in every
+    For convex losses, with every iterate at most :math:`D_\infty` from the best fixed point in every
     coordinate,
 
     .. math::
         R(T) \le \Bigl(\frac{D_\infty^2}{2 \alpha} + \alpha\Bigr) \sum_i \sqrt{c_i^{(T)}},
         \qquad c_i^{(T)} = \sum_{t \le T} \bigl(g_i^{(t)}\bigr)^2,
 
-    where the first term comes from :math:`\tfrac{1}{2\alpha} \sum_t \langle (x_t - x^*)^2, \sqrt{c^{(t)}} -
-    \sqrt{c^{(t-1)}} \rangle` and the second from :math:`\tfrac{\alpha}{2} \sum_t \sum_i (g_i^{(t)})^2 /
-    \sqrt{c_i^{(t)}} \le \alpha \sum_i \sqrt{c_i^{(T)}}`. It holds for :math:`\epsilon = 0` and a start
-    at 0, with a projection onto a box if there is one.
+    where the first term comes from :math:`\tfrac{1}{2\alpha} \sum_t \langle (x_t - x^*)^2,
+    \sqrt{c^{(t)}} - \sqrt{c^{(t-1)}} \rangle` and the second from :math:`\tfrac{\alpha}{2} \sum_t
+    \sum_i (g_i^{(t)})^2 / \sqrt{c_i^{(t)}} \le \alpha \sum_i \sqrt{c_i^{(T)}}`. It holds for
+    :math:`\epsilon = 0` and a start at 0, with a projection onto a box if there is one.
 
     Args:
       state: Adagrad's state.

@@ -48,6 +48,7 @@ class Landscape:
     noisy: bool = False
 
     def __call__(self, w: Any, *batch: Any) -> jax.Array:
+        """The height at a position."""
         return self.function(jnp.asarray(w), *batch)
 
     @property

@@ -1,0 +1,1 @@
+"""The slides' claims as experiments: ``python -m examples.claims``."""

@@ -1329,14 +1329,14 @@ TABLE = [
             jos.rmsprop(0.1, eps_root=0.5), PARAMS, grouped({"state": {}}, {"params": [0, 1]})
         ),
         ValueError,
-        "torch.load_state: the state dict has eps_root=0, the transformation 0.5 at the next "
+        "torch.load_state: PyTorch has eps_root=0, the transformation 0.5 at the next "
         "step. To go on with another, leave param_groups out of the state dict.",
     ),
     Bad(
         "eps_hat here alone",
         lambda: torch.load_state(jos.adam(0.1, eps_hat=True), PARAMS, grouped(means(), ADAM_GROUP)),
         ValueError,
-        "torch.load_state: the state dict has eps_hat=False, the transformation True at the next "
+        "torch.load_state: PyTorch has eps_hat=False, the transformation True at the next "
         "step. To go on with another, leave param_groups out of the state dict.",
     ),
     Bad(
@@ -1345,7 +1345,7 @@ TABLE = [
             jos.scale_by_rms(bias_correction=True), PARAMS, grouped({"state": {}}, {"params": [0, 1]})
         ),
         ValueError,
-        "torch.load_state: the state dict has bias_correction=False, the transformation True at "
+        "torch.load_state: PyTorch has bias_correction=False, the transformation True at "
         "the next step. To go on with another, leave param_groups out of the state dict.",
     ),
     Bad(

@@ -70,10 +70,7 @@ TORCH_SGD = mutants(
         "jnp.where(count == 0, 1, 1 - jnp.asarray(dampening, float))",
         ("the first gradient damped, too", "1 - jnp.asarray(dampening, float) + 0 * count"),
         ("the second undamped, too", "jnp.where(count <= 1, 1, 1 - jnp.asarray(dampening, float))"),
-        ("the first alone damped", "jnp.where(count != 0, 1, 1 - jnp.asarray(dampening, float))"),
         ("the dampening itself", "jnp.where(count == 0, 1, jnp.asarray(dampening, float))"),
-        ("the first gradient dropped", "jnp.where(count == 0, 0, 1 - jnp.asarray(dampening, float))"),
-        ("damped ever more", "(1 - jnp.asarray(dampening, float)) ** count"),
     ),
     *instead(
         DAMP,
@@ -172,18 +169,7 @@ TORCH_RMSPROP = mutants(
             PARTS_OF_RMS.replace("eps=eps", "eps=0.0, eps_root=eps"),
             runs("torch-rmsprop"),
         ),
-        ("eps ignored", PARTS_OF_RMS.replace(", eps=eps", ""), runs("torch-rmsprop")),
         ("alpha ignored", PARTS_OF_RMS.replace("alpha, eps", "eps"), runs("torch-rmsprop")),
-        (
-            "corrected",
-            PARTS_OF_RMS.replace("eps=eps", "eps=eps, bias_correction=True"),
-            runs("torch-rmsprop"),
-        ),
-        (
-            "from 1, as TF1",
-            PARTS_OF_RMS.replace("eps=eps", "eps=eps, initial_accumulator_value=1.0"),
-            runs("torch-rmsprop"),
-        ),
         (
             "decayed beside the root",
             "members = [*ascending(maximize), normalize(alpha, eps=eps), *coupled(weight_decay)]",
@@ -208,7 +194,6 @@ TORCH_RMSPROP = mutants(
             "the velocity of the gradients",
             "members[:0] = [] if is_off(momentum) else [trace(momentum)]",
         ),
-        ("looks ahead", "members += [] if is_off(momentum) else [trace(momentum, nesterov=True)]"),
         ("alpha for the momentum", "members += [] if is_off(momentum) else [trace(alpha)]"),
         (
             "the rate inside the velocity",
@@ -248,8 +233,6 @@ TORCH_ADAGRAD = mutants(
             "slower exponentially",
             "return (1 + jnp.asarray(lr_decay, float)) ** -jnp.asarray(count, float)",
         ),
-        ("slower on a line", "return 1 - jnp.asarray(count, float) * jnp.asarray(lr_decay, float)"),
-        ("faster", "return 1 + jnp.asarray(count, float) * jnp.asarray(lr_decay, float)"),
     ),
     *instead(
         "[*ascending(maximize), *coupled(weight_decay), _adagrad.adagrad(lr, eps=eps, **start)]",
@@ -342,7 +325,6 @@ TORCH_ADAM = mutants(
     *instead(
         "rule = _adam.adam(lr, b1=betas[0], b2=betas[1], eps=eps)",
         ("betas swapped", "rule = _adam.adam(lr, b1=betas[1], b2=betas[0], eps=eps)"),
-        ("one beta for both", "rule = _adam.adam(lr, b1=betas[0], b2=betas[0], eps=eps)"),
         (
             "Keras's eps",
             "rule = _adam.adam(lr, b1=betas[0], b2=betas[1], eps=eps, eps_hat=True)",
@@ -353,7 +335,6 @@ TORCH_ADAM = mutants(
             "rule = _adam.adam(lr, b1=betas[0], b2=betas[1], eps=0.0, eps_root=eps)",
             runs("torch-adam-eps=0.001"),
         ),
-        ("NAdam", "rule = _adam.adam(lr, b1=betas[0], b2=betas[1], eps=eps, nesterov=True)"),
     ),
     *instead(
         "    if not decoupled_weight_decay:\n",
@@ -435,16 +416,9 @@ TORCH_STATE = mutants(
         '{"mean": "exp_avg_sq", "mean_square": "exp_avg"}',
         handed("torch-adam"),
     ),
-    (
-        "Adagrad's sum by another name",
-        '"sum_of_squares": "sum"',
-        '"sum_of_squares": "sums"',
-        handed("torch-adagrad"),
-    ),
     *instead(
         "factor = kept.velocity_factor(True, steps, into=True)",
         ("the buffer copied as it is", "factor = 1.0"),
-        ("the buffer divided on its way in", "factor = kept.velocity_factor(True, steps, into=False)"),
         ("the buffer taken for the slides'", "factor = kept.velocity_factor(False, steps, into=True)"),
         (
             "the rate of the last step",
@@ -455,10 +429,6 @@ TORCH_STATE = mutants(
     *instead(
         "factor = kept.velocity_factor(True, kept.count, into=False)",
         ("the velocity copied as it is", "factor = 1.0"),
-        (
-            "the velocity multiplied on its way out",
-            "factor = kept.velocity_factor(True, kept.count, into=True)",
-        ),
         (
             "the velocity divided by the first rate",
             "factor = kept.velocity_factor(True, 0, into=False)",
@@ -480,7 +450,6 @@ TORCH_STATE = mutants(
         "theirs, rel_tol=0.25)",
         other("torch-sgd-momentum=0.9", "momentum", "0.8"),
     ),
-    ("numbers compared too closely", "theirs, rel_tol=1e-6)", "theirs, rel_tol=0)", handed(SGD_RATE)),
     (
         "momentum not compared",
         '    "momentum": ("velocity", ("momentum", "mu", "decay")),\n',
@@ -579,7 +548,7 @@ TORCH_STATE = mutants(
         "if False:",
         bad_state("more parameters"),
     ),
-    ("a buffer of None", "if value is not None} - {", "} - {", handed("torch-sgd")),
+    ("a buffer of None", "if value is not None} - {", "} - {", bad_state("a buffer of None")),
     (
         "a missing buffer",
         "if missing := set(keys.values()) - used:",
@@ -595,7 +564,6 @@ TORCH_STATE = mutants(
     *instead(
         'int(row["step"]) for row',
         ("a step too many", 'int(row["step"]) + 1 for row', handed("torch-adam")),
-        ("a step too few", 'int(row["step"]) - 1 for row', handed("torch-adagrad-lr_decay=0.01")),
     ),
     (
         "parameters of different age",
@@ -636,7 +604,6 @@ KERAS_SHARED = mutants(
     *instead(
         "(jnp.asarray(count) + 1) * self.steps - 1",
         ("the rate of the first gradient", "jnp.asarray(count) * self.steps"),
-        ("the rate after the last gradient", "(jnp.asarray(count) + 1) * self.steps"),
         ("the rate of the count of updates", "jnp.asarray(count)"),
     ),
     (
@@ -647,11 +614,6 @@ KERAS_SHARED = mutants(
     *instead(
         "        tx = decoupled(tx, weight_decay)\n",
         ("weight decay ignored", "", runs("keras-sgd-weight_decay=0.1")),
-        (
-            "the decay doubled",
-            "        tx = decoupled(tx, 2 * weight_decay)\n",
-            runs("keras-sgd-weight_decay=0.1"),
-        ),
     ),
     (
         "weight decay not checked by its name",
@@ -679,7 +641,6 @@ KERAS_SHARED = mutants(
             "members = [*members[:-1], multi_steps(members[-1], steps)]",
             runs(ALL_SHARED),
         ),
-        ("one gradient too many", "members = [multi_steps(_one(members), steps + 1)]", runs(ACC)),
         ("not accumulated", "pass", runs(ACC)),
     ),
     *instead(
@@ -780,11 +741,8 @@ KERAS_ADAPTIVE = mutants(
     *instead(
         KNOBS,
         ("eps outside the root", KNOBS.replace('"eps": 0.0, "eps_root": epsilon', '"eps": epsilon')),
-        ("eps on both sides of the root", KNOBS.replace('"eps": 0.0, ', "")),
         ("centered ignored", KNOBS.replace('"centered": centered, ', "")),
         ("momentum ignored", KNOBS.replace(', "momentum": on(momentum)', "")),
-        ("looks ahead", KNOBS.replace("on(momentum)", 'on(momentum), "nesterov": True')),
-        ("from 1, as TF1", KNOBS.replace('"eps"', '"initial_accumulator_value": 1.0, "eps"')),
     ),
     (
         "rho ignored",
@@ -1008,7 +966,6 @@ TF1 = mutants(
     *instead(
         "**knobs, initial_accumulator_value=1.0)",
         ("the mean square from 0", "**knobs)"),
-        ("the mean square from 0.1", "**knobs, initial_accumulator_value=0.1)"),
     ),
     (
         "decay ignored",
@@ -1121,7 +1078,6 @@ OPTAX = mutants(
         ("eps always inside", "outside, inside = 0.0, eps"),
         ("eps always outside", "outside, inside = eps, 0.0", runs("optax-rmsprop")),
         ("eps on the wrong side", "inside, outside = (0.0, eps) if eps_in_sqrt else (eps, 0.0)"),
-        ("eps on both sides", "outside, inside = eps, eps"),
     ),
     ("centered ignored", "(scale_by_stddev if centered else scale_by_rms)(", "scale_by_rms("),
     ("initial_scale ignored", "        initial_accumulator_value=initial_scale,\n", ""),
@@ -1173,11 +1129,6 @@ OPTAX = mutants(
         (
             "Adadelta's decay forgotten",
             "return chain(_adadelta.adadelta(learning_rate, rho=rho, eps=eps))",
-            runs("optax-adadelta-weight_decay=0.1"),
-        ),
-        (
-            "Adadelta's decay beside the roots",
-            "return chain(_adadelta.adadelta(learning_rate, rho=rho, eps=eps), *first)",
             runs("optax-adadelta-weight_decay=0.1"),
         ),
         (
@@ -1288,11 +1239,6 @@ OPTAX_STATE = mutants(
             "kept.velocity_factor(True, kept.count, into=False)",
         ),
         ("the velocity copied as it is", "1.0", ANOTHER_TRACE),
-        (
-            "the velocity goes out as it comes in",
-            'kept.velocity_factor(kept.family == "SGD", kept.count, into=True)',
-            ANOTHER_TRACE,
-        ),
     ),
     *instead(
         "count = kept.step_count(None if steps is None else int(steps), count)",
@@ -1381,10 +1327,6 @@ JAX_EXAMPLE = mutants(
             "return chain(*average, scale_by_rss(eps=0.0), scale_by_learning_rate(step_size))",
         ),
         (
-            "the sum from 0.1",
-            "return chain(scale_by_rss(eps=0.0, initial_accumulator_value=0.1), *average, scale_by_learning_rate(step_size))",
-        ),
-        (
             "Adagrad's rate inside the average",
             "return chain(scale_by_rss(eps=0.0), scale_by_learning_rate(step_size), *average)",
             scheduled("jax_example.adagrad"),
@@ -1414,11 +1356,6 @@ JAX_EXAMPLE = mutants(
             "gamma for the momentum",
             "_rmsprop.rmsprop(step_size, gamma, eps=0.0, eps_root=eps, momentum=gamma)",
             runs("jax_example-rmsprop_momentum-gamma=0.99-eps=0.001-momentum=0.8"),
-        ),
-        (
-            "RMSProp looks ahead",
-            "_rmsprop.rmsprop(step_size, gamma, eps=0.0, eps_root=eps, momentum=momentum, nesterov=True)",
-            runs("jax_example-rmsprop_momentum"),
         ),
     ),
     *instead(
@@ -1463,7 +1400,7 @@ SLIDES = mutants(
         "mu ignored",
         "_momentum.momentum(learning_rate, mu)",
         "_momentum.momentum(learning_rate)",
-        worked("two_steps[momentum-slides, inside]"),
+        SLIDES_DEFAULTS,
     ),
     *instead(
         "_rmsprop.rmsprop(learning_rate, decay_rate)",
@@ -1514,12 +1451,7 @@ DECOUPLED = mutants(
         STEP,
         ("the weights grow", STEP.replace("u - self", "u + self")),
         ("decayed without the learning rate", STEP.replace("self.learning_rate * ", "")),
-        (
-            "decayed by the learning rate twice",
-            STEP.replace("u - self.learning_rate", "u - self.learning_rate**2"),
-        ),
         ("not decayed", STEP.replace("self.weight_decay * w", "0 * w")),
-        ("the weights not multiplied", STEP.replace(" * w, s", ", s")),
         (
             "coupled after all",
             STEP.replace("step(g, s)", "step(g + self.weight_decay * w, s)").replace(
@@ -1538,7 +1470,7 @@ DECOUPLED = mutants(
         "said to stand still",
         "idle._replace(moves=True)",
         "idle",
-        {"by": ("moves_as_declared",), "on": ("keras.rmsprop",)},
+        details("what_decays_beside_a_rule_moves_without_a_gradient"),
     ),
     ("of init forgotten", "of_update.rule.merged(of_init.rule)", "of_update.rule", DECAYED_ADAGRAD),
     (
@@ -1546,11 +1478,6 @@ DECOUPLED = mutants(
         "for name in whole.__dataclass_fields__}",
         'for name in whole.__dataclass_fields__ if name not in ("nesterov", "centered")}',
         runs("keras-sgd-momentum=0.9-nesterov-weight_decay=0.1"),
-    ),
-    (
-        "one default decay",
-        "lift(RULES[type(whole)](**kept, weight_decay=weight_decay))",
-        "lift(RULES[type(whole)](**kept, weight_decay=0.01))",
     ),
     **DECAYED_RMS,
 )
@@ -1592,7 +1519,6 @@ ARGUMENTS = mutants(
         "return [scale(-1.0)] if maximize else []",
         ("never ascending", "return []", MAXIMIZE),
         ("always ascending", "return [scale(-1.0)]", runs("torch-sgd")),
-        ("ascending as descending", "return [scale(1.0)] if maximize else []", MAXIMIZE),
     ),
     (
         "numbers not checked",
@@ -1634,7 +1560,8 @@ ARGUMENTS = mutants(
 )
 
 AT_50 = goldens("a_torch_run_of_100_steps_is_handed_over_at_50[torch-rmsprop-centered-momentum=0.9]")
-NO_MEMORY = details("what_is_loaded_shares_no_memory_and_has_the_leaf_s_dtype")
+NO_MEMORY = details("what_is_loaded_shares_no_memory")
+DTYPES = details("what_is_loaded_has_the_dtypes_of_init")
 NEXT_RATE = goldens("with_a_scheduled_rate_the_next_step_is_the_same_and_the_others_are_not")
 SLOTS = mutants(
     "presets/_slots.py",
@@ -1650,18 +1577,11 @@ SLOTS = mutants(
             "a rate before the velocity alone is inside",
             'not any(m.has("learning_rate") for m in self.members[: self.at["velocity"]])',
         ),
-        (
-            "the other way round",
-            'any(m.has("learning_rate") for m in self.members[: self.at["velocity"] + 1])',
-        ),
     ),
     *instead(
         "return -rate if outside == into else -1 / rate",
         ("the sign lost", "return rate if outside == into else 1 / rate"),
         ("in and out mixed up", "return -1 / rate if outside == into else -rate"),
-        ("multiplied both ways", "return -rate"),
-        ("divided both ways", "return -1 / rate"),
-        ("the sign alone", "return -1.0"),
     ),
     (
         "a rate of 0 divides",
@@ -1672,7 +1592,6 @@ SLOTS = mutants(
     *instead(
         'rate = self.number(["learning_rate"], count)',
         ("the rate of the last step", 'rate = self.number(["learning_rate"], count - 1)', NEXT_RATE),
-        ("the first rate", 'rate = self.number(["learning_rate"], 0)', NEXT_RATE),
     ),
     (
         "numbers of the first step",
@@ -1695,7 +1614,7 @@ SLOTS = mutants(
         (
             "the count in another dtype",
             "lambda x: jnp.asarray(count) if _is_count(x) else x, s)",
-            handed("torch-adam"),
+            DTYPES,
         ),
     ),
     (
@@ -1771,11 +1690,10 @@ SLOTS = mutants(
         "if unknown := []:",
         details("a_torch_state_is_refused[another rule]"),
     ),
-    (
-        "a buffer shared",
+    *instead(
         "jnp.array(a, x.dtype, copy=True)",
-        "jnp.asarray(a)",
-        NO_MEMORY,
+        ("a buffer shared", "jnp.asarray(a, x.dtype)", NO_MEMORY),
+        ("the framework's dtype", "jnp.array(a, copy=True)", DTYPES),
     ),
     ("a family by its first field", '    "adam": "Adam",\n', "", handed("torch-adam")),
     ("Adadelta for RMSProp", '    "adadelta": "Adadelta",\n', "", handed("torch-adadelta")),

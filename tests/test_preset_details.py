@@ -10,6 +10,8 @@ import optax as the_real_optax
 import pytest
 
 import jaxopt_slides as jos
+from jaxopt_slides._core.coasting import transition
+from jaxopt_slides._core.pair import halves
 from jaxopt_slides.presets import jax_example, keras, optax, slides, tf1, torch
 from tests.goldens import grid
 from tests.test_goldens import at, preset_of
@@ -112,7 +114,15 @@ def test_a_plain_0_keeps_nothing_and_an_array_does():
         keras.sgd(jnp.float32(-1))
 
 
+def test_what_decays_beside_a_rule_moves_without_a_gradient():
+    """So it cannot coast before a division; without the decay it can."""
+    transition(halves(jos.chain(keras.adagrad(), jos.scale_by_rms()))[1])
+    with pytest.raises(ValueError, match="is not linear in its input"):
+        transition(halves(jos.chain(keras.adagrad(weight_decay=0.1), jos.scale_by_rms()))[1])
+
+
 def test_the_slides_defaults():
+    assert repr(slides.momentum(0.1, 0.5)) == "momentum(learning_rate=0.1, mu=0.5)"
     defaults = {
         "sgd": {"learning_rate": inspect.Parameter.empty},
         "momentum": {"learning_rate": inspect.Parameter.empty, "mu": 0.9},
@@ -262,6 +272,7 @@ def test_a_learning_rate_that_is_a_schedule_is_no_keras_variable():
 
 STATES = {
     "no state": (BALL, {"param_groups": []}, {}, "has no 'state'"),
+    "a buffer of None": (BALL, {"state": {0: {"momentum_buffer": None}}}, {}, "has no momentum_buffer"),
     "no buffer": (BALL, {"state": {0: {"step": 3}}}, {}, "has no momentum_buffer"),
     "one more": (
         BALL,
@@ -325,12 +336,29 @@ def test_a_fresh_torch_state_is_empty_and_a_count_alone_is_a_state():
     assert (row["step"].dtype, row["step"].shape) == (np.float32, ())
 
 
-def test_what_is_loaded_shares_no_memory_and_has_the_leaf_s_dtype():
-    saved = buffers(np.array([1.0, 2.0], np.float64))
-    velocity = torch.load_state(BALL, [W], saved)[0].velocity[0]
-    saved["state"][0]["momentum_buffer"][:] = 7
-    assert velocity.dtype == jnp.float32
-    np.testing.assert_array_equal(velocity, [1, 2])
+def aligned(*values):
+    """A float32 array where JAX would take over the memory of NumPy's."""
+    raw = np.zeros(256, np.uint8)
+    array = raw[-raw.ctypes.data % 64 :][: 4 * len(values)].view(np.float32)
+    array[:] = values
+    return array
+
+
+def test_what_is_loaded_shares_no_memory():
+    row = {"step": 1, "exp_avg": aligned(1.0, 2.0), "exp_avg_sq": aligned(3.0, 4.0)}
+    mean = torch.load_state(torch.adam(), [W], {"state": {0: row}})[0].mean[0]
+    row["exp_avg"][:] = 7
+    np.testing.assert_array_equal(mean, [1, 2])
+
+
+@pytest.mark.usefixtures("x64")
+def test_what_is_loaded_has_the_dtypes_of_init():
+    row = {"step": 1, "exp_avg": np.ones(2), "exp_avg_sq": np.ones(2)}
+    for w in (W, np.asarray(W, float)):
+        state = torch.load_state(torch.adam(), [w], {"state": {0: row}})
+        jax.tree.map(
+            lambda x, y: np.testing.assert_equal(x.dtype, y.dtype), state, torch.adam().init([w])
+        )
 
 
 def test_a_velocity_goes_out_by_the_rate_of_the_next_step():

@@ -2273,7 +2273,7 @@ TRAINING = (
         ),
         (
             "the caller's params donated",
-            "return jax.tree.map(functools.partial(jnp.array, copy=True), tree)",
+            "return jax.tree.map(fresh, tree)",
             "return tree",
             {
                 "by": (

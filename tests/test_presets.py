@@ -326,3 +326,17 @@ def test_optax_s_velocity_becomes_the_slides_and_back():
     expected, _ = walk(theirs, at_50, their_state, 50, 100)
     close(got, expected, rtol=1e-12, atol=1e-12)
     close(optax.to_state(ours, at_50, state, their_state), their_state, rtol=1e-15)
+
+
+# ---------------------------------------------------------------- memory
+
+
+def test_a_loaded_state_is_not_what_the_framework_writes_into_afterwards():
+    """torch steps in place; jax may read NumPy's memory after the call that copies it."""
+    params = [np.ones(300_000, np.float32)]
+    tx = torch.sgd(0.1, 0.9)
+    for _ in range(20):
+        buffer = np.ones(300_000, np.float32)
+        state = torch.load_state(tx, params, {"state": {0: {"momentum_buffer": buffer}}})
+        buffer[:] = 7
+        np.testing.assert_array_equal(state[0].velocity[0], 1)

@@ -37,6 +37,11 @@ def refused(*rows):
     return details(*(f"what_is_refused[{row}]" for row in rows))
 
 
+def bad(*rows):
+    """The rows of the table of bad inputs of presets."""
+    return tests_of("test_bad_presets.py")(*(f"bad_input[{row}]" for row in rows))
+
+
 def scheduled(case):
     """The law that tells by a schedule where the learning rate is."""
     return {"by": ("schedules_anywhere",), "on": (case,)}
@@ -267,7 +272,7 @@ TORCH_ADAGRAD = mutants(
     ),
     (
         "a negative lr_decay",
-        "    require_numbers(owner, POSITIVE, lr_decay=lr_decay)\n",
+        "    require_constants(owner, POSITIVE, lr_decay=lr_decay)\n",
         "",
         refused("torch lr_decay"),
     ),
@@ -436,115 +441,32 @@ TORCH_STATE = mutants(
         ),
     ),
     *instead(
-        "        _require_same_numbers(kept, group, steps)\n",
-        ("numbers not compared", "        pass\n", other("torch-adam", "betas", "value13")),
+        "    require_same_numbers(kept, groups, steps)\n",
+        ("numbers not compared", "", other("torch-adam", "betas", "value13")),
         (
             "numbers of the first step compared",
-            "        _require_same_numbers(kept, group, 0)\n",
+            "    require_same_numbers(kept, groups, 0)\n",
             handed(SGD_RATE),
         ),
     ),
-    (
-        "numbers compared roughly",
-        "theirs, rel_tol=1e-6)",
-        "theirs, rel_tol=0.25)",
-        other("torch-sgd-momentum=0.9", "momentum", "0.8"),
-    ),
-    (
-        "momentum not compared",
-        '    "momentum": ("velocity", ("momentum", "mu", "decay")),\n',
-        "",
-        other("torch-sgd-momentum=0.9", "momentum", "0.8"),
-    ),
-    (
-        "the first decay for the momentum",
-        '"momentum": ("velocity", (',
-        '"momentum": (None, (',
-        handed(CENTERED_RMS),
-    ),
-    (
-        "the velocity's decay for alpha",
-        '"alpha": ("mean_square", ("decay",))',
-        '"alpha": ("velocity", ("decay",))',
-        handed(CENTERED_RMS),
-    ),
-    (
-        "rho not compared",
-        '    "rho": ("mean_square", ("rho",)),\n',
-        "",
-        other("torch-adadelta", "rho", "0.95"),
-    ),
-    (
-        "eps not compared",
-        '    "eps": (None, ("eps",)),\n',
-        "",
-        other("torch-adagrad-lr_decay=0.01", "eps", "1e-07"),
-    ),
-    (
-        "no decay compared with none",
-        'ours["weight_decay"] = ours["weight_decay"] or 0.0',
-        'ours["weight_decay"] = ours["weight_decay"]',
-        other("torch-sgd-momentum=0.9", "weight_decay", "0.1"),
+    *instead(
+        "if keys and not any(rows.values()) and not count:",
+        ("a count alone is no state", "if keys and not any(rows.values()):", FRESH),
+        ("no step is no state", "if False:", FRESH),
+        ("no row is no step", "if not any(rows.values()) and not count:", FRESH),
     ),
     *instead(
-        "next((float(of[name]) for of in numbers if name in of), 0.0)",
-        ("schedules' numbers taken for 0", "0.0", handed("torch-adagrad-lr_decay=0.01")),
-        (
-            "no dampening not compared",
-            "next((float(of[name]) for of in numbers if name in of), None)",
-            other("torch-sgd-momentum=0.9", "dampening", "0.5"),
-        ),
+        'ids = [i for group in groups for i in group["params"]] if groups else _sorted(owner, rows)',
+        ("the groups' order ignored", "ids = _sorted(owner, rows)", NAMES),
     ),
     *instead(
-        'any(rule.name == "scale" and rule.step_size == -1 for rule in rules)',
-        ("maximize taken for False", "False", handed(SGD_UP)),
-        ("maximize not compared", "None", other("torch-sgd-momentum=0.9", "maximize", "True")),
-    ),
-    *instead(
-        'rule.name == "nesterov" or getattr(rule, "nesterov", False)',
-        ("nesterov taken for False", "False", handed("torch-sgd-momentum=0.9-nesterov")),
-        ("nesterov not compared", "None", other("torch-sgd-momentum=0.9", "nesterov", "True")),
-        (
-            "the rule nesterov not known",
-            'getattr(rule, "nesterov", False)',
-            details("the_rule_nesterov_is_torch_s"),
-        ),
-    ),
-    *instead(
-        'ours |= {"betas[0]": kept.number(["b1"], count), "betas[1]": kept.number(["b2"], count)}',
-        (
-            "betas compared crosswise",
-            'ours |= {"betas[0]": kept.number(["b2"], count), "betas[1]": kept.number(["b1"], count)}',
-            handed("torch-adam"),
-        ),
-        (
-            "the second beta not compared",
-            'ours |= {"betas[0]": kept.number(["b1"], count)}',
-            other("torch-adam", "betas", "value14"),
-        ),
-    ),
-    *instead(
-        "    if not any(rows.values()) and (keys or not rows) and not count:\n",
-        ("a count alone is no state", "    if not any(rows.values()) and (keys or not rows):\n", FRESH),
-        ("no step is no state", "    if False:\n", FRESH),
-        (
-            "no row is no step",
-            "    if not any(rows.values()):\n",
-            details("numbers_are_compared_without_a_velocity"),
-        ),
-    ),
-    *instead(
-        'ids = [i for group in groups for i in group["params"]] if groups else sorted(rows)',
-        ("the groups' order ignored", "ids = sorted(rows)", NAMES),
-    ),
-    *instead(
-        "names = names if names is not None else _param_names(groups)",
+        "names = names if names is not None else names_of(groups)",
         ("the state's names ignored", "", NAMES),
-        ("the given names ignored", "names = _param_names(groups)", NAMES),
+        ("the given names ignored", "names = names_of(groups)", NAMES),
     ),
     (
         "another number of parameters",
-        "if len(ids) != len(leaves) and (keys or groups):",
+        "if ids is not None and (len(ids) != count or set(rows) - set(ids)):",
         "if False:",
         bad_state("more parameters"),
     ),
@@ -562,8 +484,8 @@ TORCH_STATE = mutants(
         bad_state("one more"),
     ),
     *instead(
-        'int(row["step"]) for row',
-        ("a step too many", 'int(row["step"]) + 1 for row', handed("torch-adam")),
+        "steps = {as_steps(",
+        ("a step too many", "steps = {1 + as_steps(", handed("torch-adam")),
     ),
     (
         "parameters of different age",
@@ -584,7 +506,119 @@ TORCH_STATE = mutants(
         FRESH,
     ),
     ("the leaves' order goes out", "{k: c[leaf] for k", "{k: c[i] for k", NAMES),
+    (
+        "one parameter without a step",
+        "if missing := [i for i in rows if said and i not in said]:",
+        "if missing := []:",
+        bad("no step of one"),
+    ),
     **HANDED_BALL,
+)
+
+BETAS = """    "betas[0]": (None, ("b1",)),
+    "betas[1]": (None, ("b2",)),
+"""
+TORCH_GROUPS = mutants(
+    "presets/torch/_groups.py",
+    ("torch",),
+    (
+        "numbers compared roughly",
+        "ours, came, rel_tol=1e-6)",
+        "ours, came, rel_tol=0.25)",
+        other("torch-sgd-momentum=0.9", "momentum", "0.8"),
+    ),
+    (
+        "momentum not compared",
+        'unused = [] if "velocity" in kept.at',
+        'unused = ["momentum"] if "velocity" in kept.at',
+        other("torch-sgd-momentum=0.9", "momentum", "0.8"),
+    ),
+    ("the first decay for the momentum", '"momentum": ("velocity", (', '"momentum": (None, ('),
+    (
+        "the velocity's decay for alpha",
+        '"alpha": ("mean_square", ("decay",))',
+        '"alpha": ("velocity", ("decay",))',
+    ),
+    (
+        "rho not compared",
+        '    "rho": ("mean_square", ("rho",)),\n',
+        "",
+        other("torch-adadelta", "rho", "0.95"),
+    ),
+    (
+        "eps not compared",
+        '    "eps": (None, ("eps",)),\n',
+        "",
+        other("torch-adagrad-lr_decay=0.01", "eps", "1e-07"),
+    ),
+    (
+        "no decay compared with none",
+        'LEFT_OUT = ("momentum", "weight_decay")',
+        'LEFT_OUT = ("momentum",)',
+        other("torch-sgd-momentum=0.9", "weight_decay", "0.1"),
+    ),
+    *instead(
+        "float(found[0]) if found else 0.0",
+        ("schedules' numbers taken for 0", "0.0", handed("torch-adagrad-lr_decay=0.01")),
+        (
+            "no dampening not compared",
+            "float(found[0]) if found else None",
+            other("torch-sgd-momentum=0.9", "dampening", "0.5"),
+        ),
+    ),
+    *instead(
+        'any(rule.name == "scale" and rule.step_size == -1 for rule in rules)',
+        ("maximize taken for False", "False", handed(SGD_UP)),
+        ("maximize not compared", "None", other("torch-sgd-momentum=0.9", "maximize", "True")),
+    ),
+    *instead(
+        'getattr(velocity, "name", "") == "nesterov" or getattr(velocity, "nesterov", False)',
+        ("nesterov taken for False", "False", handed("torch-sgd-momentum=0.9-nesterov")),
+        ("nesterov not compared", "None", other("torch-sgd-momentum=0.9", "nesterov", "True")),
+        (
+            "the rule nesterov not known",
+            'getattr(velocity, "nesterov", False)',
+            details("the_rule_nesterov_is_torch_s"),
+        ),
+    ),
+    *instead(
+        BETAS,
+        (
+            "betas compared crosswise",
+            BETAS.replace("b1", "b0").replace("b2", "b1").replace("b0", "b2"),
+            handed("torch-adam"),
+        ),
+        (
+            "the second beta not compared",
+            BETAS.splitlines(keepends=True)[0],
+            other("torch-adam", "betas", "value14"),
+        ),
+    ),
+    (
+        "centered not compared",
+        '"centered": "mean" in kept.at',
+        '"centered": None',
+        bad("centered before the first step"),
+    ),
+    (
+        "amsgrad not compared",
+        '        "amsgrad": False,\n',
+        "",
+        bad("amsgrad before the first step"),
+    ),
+    (
+        "decoupled taken for False",
+        'm.node.name == "adam" and m.has("weight_decay") for m',
+        "False for m",
+        bad("decoupled here alone"),
+    ),
+    (
+        "options that PyTorch lacks not compared",
+        'ABSENT = {"eps_root": 0.0, "bias_correction": False, "eps_hat": False}',
+        "ABSENT = {}",
+        bad("eps_root here alone", "bias_correction here alone", "eps_hat here alone"),
+    ),
+    **handed(CENTERED_RMS),
 )
 
 # --- Keras
@@ -597,6 +631,11 @@ SCALED = "keras-sgd-momentum=0.9-loss_scale_factor=10.0"
 KERAS_RMS = "keras-rmsprop-momentum=0.9-centered"
 CLIPS = "keras-sgd-momentum=0.9-clipvalue=0.3"
 CLIP_NORM = "keras-sgd-momentum=0.9-global_clipnorm=2.0"
+
+SCALE = (
+    "        require_constants(owner, ABOVE_0, loss_scale_factor=loss_scale_factor)\n"
+    "        factor = number(loss_scale_factor, ABOVE_0, "
+)
 
 KERAS_SHARED = mutants(
     "presets/keras/_shared.py",
@@ -651,8 +690,8 @@ KERAS_SHARED = mutants(
     ),
     (
         "a scale of 0",
-        "loss_scale_factor, ABOVE_0)",
-        "loss_scale_factor, POSITIVE)",
+        SCALE,
+        SCALE.replace("ABOVE_0", "POSITIVE"),
         refused("keras scale"),
     ),
     (
@@ -672,7 +711,7 @@ KERAS_SHARED = mutants(
     ),
     (
         "clips not checked by their names",
-        "    require_numbers(owner, POSITIVE, **{n: given[n] for n in used})\n",
+        "    require_numbers(owner, ABOVE_0, **{n: given[n] for n in used if not is_off(given[n])})\n",
         "",
         refused("keras clip"),
     ),
@@ -872,15 +911,15 @@ KERAS_STATE = mutants(
         ),
     ),
     *instead(
-        'count = kept.step_count(int(np.asarray(store["0"])), None)',
+        'kept.step_count(as_steps(owner, "variable 0, the step,", store["0"]), None)',
         (
             "the count forgotten",
-            "count = kept.step_count(0, None)",
+            "kept.step_count(0, None)",
             handed("keras-sgd-momentum=0.9-schedule=0.98"),
         ),
         (
             "a step too many",
-            'count = kept.step_count(int(np.asarray(store["0"])) + 1, None)',
+            'kept.step_count(as_steps(owner, "variable 0, the step,", store["0"]) + 1, None)',
             handed("keras-adam"),
         ),
     ),
@@ -897,12 +936,11 @@ KERAS_STATE = mutants(
     ),
     (
         "the first rate compared",
-        'kept.number(["learning_rate"], count)\n    if',
-        'kept.number(["learning_rate"], 0)\n    if',
+        'require_rate("Keras", rate, count, ',
+        'require_rate("Keras", rate, 0, ',
         KERAS_SCHEDULE,
     ),
     ("rates not compared", "    if head == 2:\n", "    if False:\n", KERAS_SCHEDULE),
-    ("rates compared roughly", "rate, ours, rel_tol=1e-6)", "rate, ours, rel_tol=0.9)", KERAS_SCHEDULE),
     *instead(
         "if head not in (1, 2) or set(store) != {str(i) for i in range(len(store))}:",
         (
@@ -984,7 +1022,7 @@ TF1 = mutants(
     ),
     (
         "Adagrad's start of 0",
-        "    if is_off(initial_accumulator_value):\n",
+        "    if not (callable(c) or isinstance(c, Tracer)) and c == 0:\n",
         "    if False:\n",
         refused("tf1 adagrad from 0"),
     ),
@@ -1105,7 +1143,7 @@ OPTAX = mutants(
     ),
     (
         "decay not checked by its name",
-        "    require_numbers(owner, FRACTION, decay=decay)\n",
+        "    require_numbers(owner, BELOW_1 if bias_correction else FRACTION, decay=decay)\n",
         "",
         refused("optax decay"),
     ),
@@ -1241,11 +1279,11 @@ OPTAX_STATE = mutants(
         ("the velocity copied as it is", "1.0", ANOTHER_TRACE),
     ),
     *instead(
-        "count = kept.step_count(None if steps is None else int(steps), count)",
+        "count = kept.step_count(steps, count)",
         ("the count forgotten", "count = kept.step_count(0, count)"),
         (
             "a step too many",
-            "count = kept.step_count(None if steps is None else int(steps) + 1, count)",
+            "count = kept.step_count(None if steps is None else steps + 1, count)",
         ),
     ),
     (
@@ -1261,14 +1299,14 @@ OPTAX_STATE = mutants(
     ),
     (
         "two counts",
-        'if key == "count" and key in found and int(',
-        "if False and int(",
+        'if key == "count" and found.get(key, value) != value:',
+        "if False:",
         bad_optax("two counts"),
     ),
     ("two traces", 'if key in found and key != "count":', "if False:", bad_optax("two traces")),
     (
         "another tree",
-        '    require_same_tree(owner, key, tree, "params", params)\n',
+        '    require_same_tree(owner, f"arrays of {key}", tree, "params", params)\n',
         "",
         bad_optax("another tree"),
     ),
@@ -1283,6 +1321,37 @@ OPTAX_STATE = mutants(
         '- {"count"}, set(fields) - {"count"}',
         ', set(fields) - {"count"}',
         OPTAX_CENTERED,
+    ),
+    (
+        "unknown arrays left out",
+        "elif name and jnp.issubdtype(dtype_of(state) or int, jnp.inexact):",
+        "elif False:",
+        bad("optax state of MultiSteps"),
+    ),
+    (
+        "another rule with Adam's fields",
+        "if type(state).__name__ in OTHERS:",
+        "if False:",
+        bad("optax state of adabelief"),
+    ),
+    (
+        "an injected rate not compared",
+        "for rate in _injected_rates(state_dict):",
+        "for rate in ():",
+        bad("optax state of another injected learning rate"),
+    ),
+    *instead(
+        "fresh(n, jnp.result_type(o))",
+        (
+            "our dtypes filled in",
+            "fresh(n)",
+            tests_of("test_presets.py")("the_state_to_fill_keeps_its_dtypes"),
+        ),
+        (
+            "one count in two places",
+            "jnp.asarray(n, jnp.result_type(o))",
+            details("a_count_that_is_filled_in_twice_is_two_arrays"),
+        ),
     ),
     **OPTAX_CENTERED,
 )
@@ -1486,17 +1555,20 @@ ARGUMENTS = mutants(
     "presets/_arguments.py",
     ("presets",),
     *instead(
-        "value is None or not (callable(value) or isinstance(value, jax.Array) or value != 0)",
+        "return value is None or value == 0",
+        ("None is a number", "return value is not None and value == 0", runs("keras-sgd")),
+        ("0 is a number", "return value is None", ABSENT),
+    ),
+    *instead(
+        "    if callable(value) or isinstance(value, jax.Array | bool) or",
         (
-            "None is a number",
-            "not (value is None or callable(value) or isinstance(value, jax.Array) or value != 0)",
-            runs("keras-sgd"),
+            "an array of 0 is without",
+            "    if callable(value) or isinstance(value, bool) or",
+            ABSENT,
         ),
-        ("0 is a number", "value is None", ABSENT),
-        ("an array of 0 is without", "value is None or not (callable(value) or value != 0)", ABSENT),
         (
             "a schedule is without",
-            "value is None or callable(value) or not (isinstance(value, jax.Array) or value != 0)",
+            "    if callable(value):\n        return True\n    if isinstance(value, jax.Array | bool) or",
             {"by": ("schedules_anywhere",), "on": ("torch.sgd",)},
         ),
     ),
@@ -1628,10 +1700,10 @@ SLOTS = mutants(
         ("the count forgotten", "return 0", handed("torch-adam")),
     ),
     *instead(
-        "if given is not None and (as_integer(given) is None or given < 0):",
+        "if given is not None and not 0 <= given <= MOST_STEPS:",
         (
             "a count below 0",
-            "if given is not None and as_integer(given) is None:",
+            "if given is not None and not given <= MOST_STEPS:",
             details("a_torch_state_is_refused[a count below 0]"),
         ),
     ),
@@ -1674,14 +1746,14 @@ SLOTS = mutants(
     ),
     (
         "a wrapper's state forgotten",
-        "if not isinstance(member.node, Lifted) and not _only_counts(member.state):",
-        "if False:",
+        "if known or all(map(_is_count, jax.tree.leaves(member.state))):",
+        "if True:",
         details("a_torch_state_is_refused[a wrapper]"),
     ),
     (
         "a part without a state refused",
-        "if not isinstance(member.node, Lifted) and not _only_counts(member.state):",
-        "if not isinstance(member.node, Lifted):",
+        "if known or all(map(_is_count, jax.tree.leaves(member.state))):",
+        "if known:",
         handed(CLIP_NORM),
     ),
     (
@@ -1691,9 +1763,28 @@ SLOTS = mutants(
         details("a_torch_state_is_refused[another rule]"),
     ),
     *instead(
-        "jnp.array(a, x.dtype, copy=True)",
+        "fresh(a, x.dtype)",
         ("a buffer shared", "jnp.asarray(a, x.dtype)", NO_MEMORY),
-        ("the framework's dtype", "jnp.array(a, copy=True)", DTYPES),
+        ("the framework's dtype", "fresh(a)", DTYPES),
+    ),
+    ("rates compared roughly", "rate, ours, rel_tol=1e-6)", "rate, ours, rel_tol=0.9)", KERAS_SCHEDULE),
+    (
+        "a mean elsewhere",
+        'if "mean" in at and at["mean"] != squares:',
+        "if False:",
+        bad("an average alone"),
+    ),
+    (
+        "a velocity before the division",
+        'elif squares is not None and at.get("velocity", squares) < squares:',
+        "elif False:",
+        bad("a velocity before the root"),
+    ),
+    (
+        "counts that differ",
+        "        if len(counts) > 1:\n",
+        "        if False:\n",
+        bad("out with counts that differ"),
     ),
     ("a family by its first field", '    "adam": "Adam",\n', "", handed("torch-adam")),
     ("Adadelta for RMSProp", '    "adadelta": "Adadelta",\n', "", handed("torch-adadelta")),
@@ -1704,13 +1795,13 @@ LEAVES = mutants(
     "presets/_leaves.py",
     ("presets",),
     *instead(
-        "return [known.index(name) for name in names]",
-        ("names the other way round", "return [list(names).index(name) for name in known]"),
+        "return [known.index(name) for name in given]",
+        ("names the other way round", "return [given.index(name) for name in known]"),
         ("names ignored", "return list(range(len(known)))"),
     ),
     (
         "any names",
-        "if isinstance(names, str) or sorted(map(str, names)) != sorted(known):",
+        "if len(given) != len(known) or any(name not in given for name in known):",
         "if False:",
     ),
     *instead(
@@ -1735,9 +1826,21 @@ LEAVES = mutants(
     ),
     (
         "integers",
-        "    if not jnp.issubdtype(array.dtype, kind):\n",
+        "    if not jnp.issubdtype(array.dtype, jnp.complexfloating if whole else jnp.floating):\n",
         "    if False:\n",
         details("a_torch_state_is_refused[integers]"),
+    ),
+    (
+        "negative squares",
+        "    if field in SQUARES and (array < 0).any():\n",
+        "    if False:\n",
+        bad("a mean square below 0", "optax mean square below 0"),
+    ),
+    (
+        "half a step",
+        "if not (0 <= steps <= MOST_STEPS and steps == math.floor(steps)):",
+        "if not 0 <= steps <= MOST_STEPS:",
+        bad("step 2.5"),
     ),
     (
         "names without the outer keys",
@@ -1755,6 +1858,7 @@ TABLE = [
     *TORCH_ADADELTA,
     *TORCH_ADAM,
     *TORCH_STATE,
+    *TORCH_GROUPS,
     *KERAS_SHARED,
     *KERAS_SGD,
     *KERAS_ADAPTIVE,

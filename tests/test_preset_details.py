@@ -150,7 +150,7 @@ REFUSED = {
     "torch lr_decay": (lambda: torch.adagrad(lr_decay=-1.0), "torch.adagrad: lr_decay must be finite"),
     "torch betas": (lambda: torch.adam(betas=0.9), "torch.adam: betas must be a pair"),
     "torch three betas": (lambda: torch.adam(betas=(0, 0, 0)), "torch.adam: betas must be a pair"),
-    "torch beta": (lambda: torch.adam(betas=(0.9, 2)), "torch.adam: betas[1] must be in [0, 1]"),
+    "torch beta": (lambda: torch.adam(betas=(0.9, 2)), "torch.adam: betas[1] must be in [0, 1)"),
     "torch amsgrad": (lambda: torch.adam(amsgrad=True), "torch.adam: amsgrad cannot be expressed here"),
     "keras amsgrad": (lambda: keras.adam(amsgrad=True), "keras.adam: amsgrad cannot be expressed here"),
     "keras use_ema": (lambda: keras.sgd(use_ema=True), "keras.sgd: use_ema cannot be expressed here"),
@@ -280,10 +280,15 @@ STATES = {
         {},
         "has a exp_avg, for which",
     ),
-    "another rule": (jos.ema(0.9), buffers([1.0, 2.0]), {}, "PyTorch's SGD keeps no mean"),
+    "another rule": (
+        jos.chain(jos.adam(0.1), jos.trace(0.9)),
+        {"state": {0: {"step": 3, "exp_avg": G, "exp_avg_sq": G**2}}},
+        {},
+        "trace keeps a velocity, and PyTorch's Adam does not",
+    ),
     "more parameters": (BALL, buffers([1.0, 2.0], [1.0, 2.0]), {}, "1 leaves, the state dict 2 param"),
     "another shape": (BALL, buffers([1.0]), {}, "has shape (1,), expected (2,)"),
-    "integers": (BALL, buffers([1, 2]), {}, "has dtype int64, expected floating numbers"),
+    "integers": (BALL, buffers([1, 2]), {}, "has dtype int64, expected real floating numbers"),
     "two velocities": (
         jos.chain(jos.trace(0.9), jos.momentum(0.1)),
         buffers([1.0, 2.0]),
@@ -291,7 +296,7 @@ STATES = {
         "keeps two of velocity",
     ),
     "a wrapper": (jos.multi_steps(BALL, 2), buffers([1.0, 2.0]), {}, "has a state that no framework"),
-    "no rate to divide by": (jos.momentum(0.0), buffers([1.0, 2.0]), {}, "rate, which is 0.0"),
+    "no rate to divide by": (jos.momentum(0.0), buffers([1.0, 2.0]), {}, "rate, and it is 0; convert"),
     "no count": (
         torch.sgd(jos.exponential_decay(0.1, 1, 0.5), 0.9),
         buffers([1.0, 2.0]),
@@ -302,11 +307,11 @@ STATES = {
         BALL,
         buffers([1.0, 2.0]),
         {"count": -1},
-        "count must be an integer at least 0",
+        "count must be from 0 to 2**31 - 1, got -1",
     ),
     "two counts": (
         torch.adam(),
-        {"state": {0: {"step": 3, "exp_avg": G, "exp_avg_sq": G}}},
+        {"state": {0: {"step": 3, "exp_avg": G, "exp_avg_sq": G**2}}},
         {"count": 4},
         "count=4, but the state says 3 steps",
     ),
@@ -321,7 +326,7 @@ def test_a_torch_state_is_refused(row):
 
 
 def test_parameters_of_different_age_are_refused():
-    rows = {i: {"step": 3 + i, "exp_avg": G, "exp_avg_sq": G} for i in range(2)}
+    rows = {i: {"step": 3 + i, "exp_avg": G, "exp_avg_sq": G**2} for i in range(2)}
     with pytest.raises(ValueError, match=re.escape("have taken [3, 4] steps")):
         torch.load_state(torch.adam(), [W, W], {"state": rows})
 
@@ -332,6 +337,10 @@ def test_a_fresh_torch_state_is_empty_and_a_count_alone_is_a_state():
         same(torch.load_state(tx, [W], {"state": {}}), tx.init([W]))
     state = torch.load_state(torch.sgd(jos.exponential_decay(0.1, 1, 0.5)), [W], {"state": {}}, count=5)
     assert int(state[0].count) == 5
+    with pytest.raises(ValueError, match="pass count="):  # without buffers nothing says that it is new
+        torch.load_state(torch.sgd(jos.exponential_decay(0.1, 1, 0.5)), [W], {"state": {}})
+    with pytest.raises(ValueError, match="1 leaves, the state dict 0 parameters"):
+        torch.load_state(BALL, [W], {"state": {}}, count=5)
     row = torch.to_state_dict(torch.adam(), [W], torch.adam().init([W]))["state"][0]
     assert (row["step"].dtype, row["step"].shape) == (np.float32, ())
 
@@ -462,11 +471,15 @@ def test_optax_s_trace_in_another_convention(make, factor):
     np.testing.assert_allclose(optax.to_state_dict(tx, [W], state)["trace"][0], 1, rtol=1e-6)
 
 
+TRACE = the_real_optax.TraceState([np.ones(2)])
 OPTAX_STATES = {
     "another field": ({"nu": [np.ones(2)]}, "keeps ['trace'] in optax's words, the state has ['nu']"),
     "one more field": ({"trace": [np.ones(2)], "nu": [np.ones(2)]}, "the state has ['nu', 'trace']"),
-    "two traces": (({"trace": [np.ones(2)]}, {"trace": [np.ones(2)]}), "two fields trace"),
-    "two counts": ({"a": {"count": 1}, "b": {"count": 2}, "trace": [np.ones(2)]}, "counts 1 and 2"),
+    "two traces": ((TRACE, TRACE), "two fields trace"),
+    "two counts": (
+        (TRACE, the_real_optax.ScaleByScheduleState(1), the_real_optax.ScaleByScheduleState(2)),
+        "counts 1 and 2",
+    ),
     "another tree": ({"trace": {"a": np.ones(2)}}, "trace"),
 }
 
@@ -482,6 +495,13 @@ def test_an_optax_state_of_another_rule_is_not_filled():
     tx = optax.sgd(0.1, 0.9)
     with pytest.raises(ValueError, match="the state to fill has"):
         optax.to_state(tx, [W], tx.init([W]), the_real_optax.adam(0.1).init([W]))
+
+
+def test_a_count_that_is_filled_in_twice_is_two_arrays():
+    """One buffer could not be donated twice."""
+    theirs, ours = of_optax("adam", (FALLING[0],))
+    state = optax.to_state(ours, [W], ours.init([W]), theirs.init([W]))
+    assert len({x.unsafe_buffer_pointer() for x in jax.tree.leaves(state)}) == 4
 
 
 def test_the_count_is_asked_for_where_it_matters():

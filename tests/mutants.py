@@ -2,14 +2,14 @@
 
     python -m tests.mutants [--only SUBJECT] [--jobs 2] [--list]
 
-A mutant of mutants_table.py or mutants_wrappers.py is one replacement in one source file. The package
-and the laws are imported anew with it, through an import hook that serves the changed source: no file
-is written. Compiled programs of the original would hide a mutant, so jax's caches are cleared every
-time. A mutant breaks one or more subjects (a rule, a part, a wrapper, or something that all of them
-use) and must be killed on *each*: a law must fail for a case of that rule, or a test of that subject
-must fail. So a formula that three rules share counts for a rule only where a case of this rule
-notices. Every check that kills must pass on the original. The exit status is 1 if a mutant survives,
-2 if the table or the original is at fault.
+A mutant of mutants_table.py, mutants_wrappers.py or mutants_presets.py is one replacement in one
+source file. The package and the laws are imported anew with it, through an import hook that serves the
+changed source: no file is written. Compiled programs of the original would hide a mutant, so jax's
+caches are cleared every time. A mutant breaks one or more subjects (a rule, a part, a wrapper, the
+presets of a framework, or something that all of them use) and must be killed on *each*: a law must
+fail for a case of that rule, or a test of that subject must fail. So a formula that three rules share
+counts for a rule only where a case of this rule notices. Every check that kills must pass on the
+original. The exit status is 1 if a mutant survives, 2 if the table or the original is at fault.
 """
 
 import argparse
@@ -31,11 +31,11 @@ TESTS = Path(__file__).resolve().parent
 PACKAGE = TESTS.parent / "jaxopt_slides"
 sys.path[:0] = [str(TESTS.parent), str(TESTS)]  # as in pytest
 
-from tests import mutants_table, mutants_wrappers  # noqa: E402 (as pytest imports)
+from tests import mutants_presets, mutants_table, mutants_wrappers  # noqa: E402 (as pytest imports)
 from tests.mutants_table import RULES, Mutant  # noqa: E402 (as pytest imports)
 
-TABLE = mutants_table.TABLE + mutants_wrappers.TABLE
-SUBJECTS = mutants_table.SUBJECTS | mutants_wrappers.SUBJECTS
+TABLE = mutants_table.TABLE + mutants_wrappers.TABLE + mutants_presets.TABLE
+SUBJECTS = mutants_table.SUBJECTS | mutants_wrappers.SUBJECTS | mutants_presets.SUBJECTS
 
 LEAST = 25
 # The laws that notice most, cheapest first; the others follow in the order of laws.py.
@@ -43,6 +43,7 @@ FIRST = ("schedules_anywhere", "oracle_float64", "dtypes", "state_is_stable", "c
 KEPT = {
     "oracle",
     "mutants",
+    "mutants_presets",
     "mutants_table",
     "mutants_wrappers",
 }  # modules of tests/ that import nothing of the package

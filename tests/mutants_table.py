@@ -35,7 +35,7 @@ BALLS = ("sgd", "momentum", "nesterov", "rmsprop")  # have a velocity
 LOOKING_AHEAD = ("sgd", "nesterov", "rmsprop", "trace")
 SQUARED = ("rmsprop", "adagrad", "adadelta", "adam")
 WITH_EPS = ("rmsprop", "adagrad", "adam")  # added to the root, not under it
-WITH_EPS_ROOT = ("rmsprop", "adagrad")
+WITH_EPS_ROOT = ("rmsprop", "adagrad", "adam")
 SUMMED = ("adagrad", "scale_by_rss")
 AVERAGED = ("rmsprop", "ema", "adadelta", "adam")
 CENTERED = ("rmsprop", "scale_by_stddev")
@@ -125,18 +125,18 @@ DEBIAS = mutants(
     FORMULAS,
     DEBIASED,
     *instead(
-        "correction = beta.one_minus_power(jnp.maximum(count + 1, count))",
-        ("correction's exponent t", "correction = beta.one_minus_power(count)"),
-        ("correction's exponent t + 2", "correction = beta.one_minus_power(count + 2)"),
-        ("correction without a power", "correction = 1 - beta"),
-        ("correction by beta^t", "correction = 1 - beta.one_minus_power(count + 1)"),
-        ("correction multiplied", "correction = 1 / beta.one_minus_power(count + 1)"),
-        ("correction twice", "correction = beta.one_minus_power(count + 1) ** 2"),
-        ("correction forgotten", "correction = 1"),
-        ("correction by its root", "correction = jnp.sqrt(beta.one_minus_power(count + 1))"),
+        "return beta.one_minus_power(jnp.maximum(count + 1, count))",
+        ("correction's exponent t", "return beta.one_minus_power(count)"),
+        ("correction's exponent t + 2", "return beta.one_minus_power(count + 2)"),
+        ("correction without a power", "return 1 - beta"),
+        ("correction by beta^t", "return 1 - beta.one_minus_power(count + 1)"),
+        ("correction multiplied", "return 1 / beta.one_minus_power(count + 1)"),
+        ("correction twice", "return beta.one_minus_power(count + 1) ** 2"),
+        ("correction forgotten", "return jnp.ones_like(beta.one_minus_power(count))"),
+        ("correction by its root", "return jnp.sqrt(beta.one_minus_power(count + 1))"),
         (
             "correction overflows with the count",
-            "correction = beta.one_minus_power(count + 1)",
+            "return beta.one_minus_power(count + 1)",
             {"by": ("test_oracle.py::test_the_bias_correction_is_over_at_the_largest_count",)},
         ),
     ),
@@ -392,6 +392,7 @@ MOMENTUM = mutants(
     ("arguments swapped", "Momentum(learning_rate, mu)", "Momentum(mu, learning_rate)"),
 )
 
+NO_OPTION = {"by": ("test_preset_details.py::test_an_option_is_true_or_false",)}
 NESTEROV = mutants(
     "_rules/nesterov.py",
     ("nesterov",),
@@ -411,20 +412,26 @@ NESTEROV = mutants(
         ("learning rate outside the velocity only", "p = integrate_velocity(self.mu, s.velocity, -g)"),
     ),
     *instead(
-        "return look_ahead(self.mu, p, u), s._replace(velocity=p)",
+        "return look_ahead(self.mu_ahead, p, u), s._replace(velocity=p)",
         ("no look ahead", "return p, s._replace(velocity=p)"),
-        ("old velocity used", "return look_ahead(self.mu, s.velocity, u), s._replace(velocity=p)"),
-        ("velocity not advanced", "return look_ahead(self.mu, p, u), s"),
-        ("mu twice", "return look_ahead(self.mu * self.mu, p, u), s._replace(velocity=p)"),
-        ("from the velocity alone", "return look_ahead(self.mu, p, p), s._replace(velocity=p)"),
-        ("arguments swapped", "return look_ahead(self.mu, u, p), s._replace(velocity=p)"),
+        (
+            "old velocity used",
+            "return look_ahead(self.mu_ahead, s.velocity, u), s._replace(velocity=p)",
+        ),
+        ("velocity not advanced", "return look_ahead(self.mu_ahead, p, u), s"),
+        ("mu twice", "return look_ahead(self.mu_ahead * self.mu_ahead, p, u), s._replace(velocity=p)"),
+        ("from the velocity alone", "return look_ahead(self.mu_ahead, p, p), s._replace(velocity=p)"),
+        ("arguments swapped", "return look_ahead(self.mu_ahead, u, p), s._replace(velocity=p)"),
         (
             "update stored for the velocity",
-            "p = look_ahead(self.mu, p, u)\n        return p, s._replace(velocity=p)",
+            "p = look_ahead(self.mu_ahead, p, u)\n        return p, s._replace(velocity=p)",
         ),
-        ("gradient with the wrong sign", "return look_ahead(self.mu, p, -u), s._replace(velocity=p)"),
-        ("gradient itself", "return look_ahead(self.mu, p, g), s._replace(velocity=p)"),
-        ("gradient forgotten", "return self.mu * p, s._replace(velocity=p)"),
+        (
+            "gradient with the wrong sign",
+            "return look_ahead(self.mu_ahead, p, -u), s._replace(velocity=p)",
+        ),
+        ("gradient itself", "return look_ahead(self.mu_ahead, p, g), s._replace(velocity=p)"),
+        ("gradient forgotten", "return self.mu_ahead * p, s._replace(velocity=p)"),
         (
             "old iterate's form: (1 + mu) p - mu p_old",
             "return p + self.mu * (p - s.velocity) + u, s._replace(velocity=p)",
@@ -436,15 +443,71 @@ NESTEROV = mutants(
         ("velocity starts at the weights", "velocity=full_like(w) + w)"),
         ("velocity starts at 1", "velocity=full_like(w, 1.0))"),
     ),
-    ("arguments swapped", "Nesterov(learning_rate, mu)", "Nesterov(mu, learning_rate)"),
+    ("learning rate and mu swapped", "Nesterov(learning_rate, mu, ", "Nesterov(mu, learning_rate, "),
     (
         "learning rate outside the velocity",
         "u = -self.learning_rate * g\n"
         "        p = integrate_velocity(self.mu, s.velocity, u)  # p = mu p - alpha g\n"
-        "        return look_ahead(self.mu, p, u), s",
+        "        return look_ahead(self.mu_ahead, p, u), s",
         "p = integrate_velocity(self.mu, s.velocity, -g)\n"
-        "        return self.learning_rate * look_ahead(self.mu, p, -g), s",
+        "        return self.learning_rate * look_ahead(self.mu_ahead, p, -g), s",
     ),
+) + mutants(
+    "_rules/nesterov.py",
+    ("nesterov",),
+    *instead(
+        "super().at(jnp.maximum(count + 1, count), dtype) if self.true_lookahead else now",
+        ("true_lookahead ignored", "now"),
+        ("true_lookahead always", "super().at(jnp.maximum(count + 1, count), dtype)"),
+        (
+            "true_lookahead the wrong way round",
+            "now if self.true_lookahead else super().at(jnp.maximum(count + 1, count), dtype)",
+        ),
+        (
+            "the next count overflows",
+            "super().at(count + 1, dtype) if self.true_lookahead else now",
+            {"by": ("test_preset_details.py::test_nothing_overflows_at_the_largest_count",)},
+        ),
+        ("mu of t + 2", "super().at(count + 2, dtype) if self.true_lookahead else now"),
+        ("mu of t - 1", "super().at(count - 1, dtype) if self.true_lookahead else now"),
+        ("the last mu for ever", "super().at(2**31 - 1, dtype) if self.true_lookahead else now"),
+    ),
+    *instead(
+        "return now.replace(mu_ahead=ahead.mu)",
+        ("the whole next step's numbers", "return ahead.replace(mu_ahead=ahead.mu)"),
+        (
+            "the next learning rate, too",
+            "return now.replace(mu_ahead=ahead.mu, learning_rate=ahead.learning_rate)",
+        ),
+        ("both with the next mu", "return now.replace(mu_ahead=ahead.mu, mu=ahead.mu)"),
+        ("mu and the next mu swapped", "return now.replace(mu_ahead=now.mu, mu=ahead.mu)"),
+        ("the next learning rate for the next mu", "return now.replace(mu_ahead=ahead.learning_rate)"),
+    ),
+    *instead(
+        "return look_ahead(self.mu_ahead, p, u), s._replace(velocity=p)",
+        ("the next mu not used", "return look_ahead(self.mu, p, u), s._replace(velocity=p)"),
+        (
+            "the next mu on the gradient, too",
+            "return look_ahead(self.mu_ahead, p, self.mu_ahead / self.mu * u), s._replace(velocity=p)",
+        ),
+        (
+            "the next mu already in the velocity",
+            "return look_ahead(self.mu_ahead, p, u), s._replace(velocity=self.mu_ahead / self.mu * p)",
+        ),
+    ),
+    (
+        "true_lookahead lost",
+        "Nesterov(learning_rate, mu, true_lookahead)",
+        "Nesterov(learning_rate, mu)",
+    ),
+    (
+        "true_lookahead unchecked",
+        '    require_options("nesterov", true_lookahead=true_lookahead)\n',
+        "",
+        NO_OPTION,
+    ),
+    on=("true_lookahead",),
+    by=("schedules_anywhere",),
 )
 
 ALL = {"on": ("centered-nesterov",)}
@@ -931,28 +994,28 @@ ADAM = mutants(
         ),
     ),
     *instead(
-        "u = -self.learning_rate * divide_by_root(velocity, spread, self.eps, 0)",
-        ("sign", "u = self.learning_rate * divide_by_root(velocity, spread, self.eps, 0)"),
-        ("learning rate missing", "u = -divide_by_root(velocity, spread, self.eps, 0)"),
+        "u = -self.learning_rate * divide_by_root(velocity, spread, eps, self.eps_root)",
+        ("sign", "u = self.learning_rate * divide_by_root(velocity, spread, eps, self.eps_root)"),
+        ("learning rate missing", "u = -divide_by_root(velocity, spread, eps, self.eps_root)"),
         (
             "learning rate twice",
-            "u = -(self.learning_rate**2) * divide_by_root(velocity, spread, self.eps, 0)",
+            "u = -(self.learning_rate**2) * divide_by_root(velocity, spread, eps, self.eps_root)",
         ),
-        ("gradient divided", "u = -self.learning_rate * divide_by_root(g, spread, self.eps, 0)"),
+        ("gradient divided", "u = -self.learning_rate * divide_by_root(g, spread, eps, self.eps_root)"),
         ("not divided", "u = -self.learning_rate * velocity"),
         (
             "eps inside the root",
-            "u = -self.learning_rate * divide_by_root(velocity, spread, 0, self.eps)",
+            "u = -self.learning_rate * divide_by_root(velocity, spread, 0, eps)",
         ),
         ("eps missing", "u = -self.learning_rate * divide_by_root(velocity, spread, 0, 0)"),
         (
             "epsilon hat, as Keras",
-            "u = -self.learning_rate * divide_by_root(velocity, spread, self.eps / "
-            "(self.b2.one_minus_power(s.count + 1)) ** 0.5, 0)",
+            "u = -self.learning_rate * divide_by_root(velocity, spread, eps / "
+            "(self.b2.one_minus_power(s.count + 1)) ** 0.5, self.eps_root)",
         ),
         (
             "divided by the mean's size, as Adamax's sign",
-            "u = -self.learning_rate * divide_by_root(velocity, square(velocity), self.eps, 0)",
+            "u = -self.learning_rate * divide_by_root(velocity, square(velocity), eps, self.eps_root)",
         ),
     ),
     *instead(
@@ -977,7 +1040,135 @@ ADAM = mutants(
         ("b1 = 1 accepted", 'for name in ("b2",)', {"by": ("test_errors.py::test_bad_call",)}),
         ("b2 = 1 accepted", 'for name in ("b1",)', {"by": ("test_errors.py::test_bad_call",)}),
     ),
-    ("arguments swapped", "Adam(learning_rate, b1, b2, eps)", "Adam(learning_rate, b2, b1, eps)"),
+    ("arguments swapped", "Adam(learning_rate, b1, b2, eps, ", "Adam(learning_rate, b2, b1, eps, "),
+)
+
+NADAM = "ahead = debias(self.b1, m, jnp.maximum(s.count + 1, s.count))"
+BOTH = "velocity = moving_average(self.b1, ahead, debias(self.b1, g, s.count))"
+HAT = "eps = self.eps / root(bias(self.b2, s.count)) if self.eps_hat else self.eps"
+BY_ROOT = "u = -self.learning_rate * divide_by_root(velocity, spread, eps, self.eps_root)"
+ADAM_OPTIONS = (
+    mutants(
+        "_rules/adam.py",
+        ("adam",),
+        *instead(
+            "        if self.nesterov:\n",
+            ("nesterov ignored", "        if False:\n"),
+            ("nesterov always", "        if True:\n"),
+        ),
+        *instead(
+            NADAM,
+            ("the mean ahead corrected as at t", "ahead = debias(self.b1, m, s.count)"),
+            ("the mean ahead corrected as at t + 2", "ahead = debias(self.b1, m, s.count + 2)"),
+            ("the mean ahead uncorrected", "ahead = m"),
+            ("the mean ahead corrected by b2", "ahead = debias(self.b2, m, s.count + 1)"),
+            ("the mean ahead corrected twice", "ahead = debias(self.b1, velocity, s.count + 1)"),
+            ("the old mean ahead", "ahead = debias(self.b1, s.mean, s.count + 1)"),
+            (
+                "the mean ahead overflows with the count",
+                "ahead = debias(self.b1, m, s.count + 1)",
+                {"by": ("test_preset_details.py::test_nothing_overflows_at_the_largest_count",)},
+            ),
+        ),
+        *instead(
+            BOTH,
+            (
+                "mean and gradient swapped",
+                "velocity = moving_average(self.b1, debias(self.b1, g, s.count), ahead)",
+            ),
+            ("gradient uncorrected", "velocity = moving_average(self.b1, ahead, g)"),
+            (
+                "gradient corrected as the mean",
+                "velocity = moving_average(self.b1, ahead, debias(self.b1, g, s.count + 1))",
+            ),
+            (
+                "gradient corrected by b2",
+                "velocity = moving_average(self.b1, ahead, debias(self.b2, g, s.count))",
+            ),
+            (
+                "b2 between mean and gradient",
+                "velocity = moving_average(self.b2, ahead, debias(self.b1, g, s.count))",
+            ),
+            ("gradient's share missing", "velocity = self.b1 * ahead"),
+            ("gradient's share whole", "velocity = self.b1 * ahead + debias(self.b1, g, s.count)"),
+            ("mean's share whole", "velocity = ahead + (1 - self.b1) * debias(self.b1, g, s.count)"),
+            ("the mean looked ahead to is kept", "velocity = m = " + BOTH.removeprefix("velocity = ")),
+        ),
+        ("nesterov lost", "eps_root, nesterov, eps_hat))", "eps_root, False, eps_hat))"),
+        on=("nesterov",),
+    )
+    + mutants(
+        "_rules/adam.py",
+        ("adam",),
+        *instead(
+            HAT,
+            ("eps_hat ignored", "eps = self.eps"),
+            ("eps_hat always", "eps = self.eps / root(bias(self.b2, s.count))"),
+            (
+                "eps_hat corrected by b1",
+                "eps = self.eps / root(bias(self.b1, s.count)) if self.eps_hat else self.eps",
+            ),
+            (
+                "eps_hat corrected without the root",
+                "eps = self.eps / bias(self.b2, s.count) if self.eps_hat else self.eps",
+            ),
+            (
+                "eps_hat multiplied",
+                "eps = self.eps * root(bias(self.b2, s.count)) if self.eps_hat else self.eps",
+            ),
+            (
+                "eps_hat corrected one step late",
+                "eps = self.eps / root(bias(self.b2, s.count - 1)) if self.eps_hat else self.eps",
+            ),
+            (
+                "eps_hat corrected one step early",
+                "eps = self.eps / root(bias(self.b2, s.count + 1)) if self.eps_hat else self.eps",
+            ),
+            (
+                "eps_hat corrected as at first",
+                "eps = self.eps / root(1 - self.b2) if self.eps_hat else self.eps",
+            ),
+        ),
+        ("eps_hat lost", "eps_root, nesterov, eps_hat))", "eps_root, nesterov, False))"),
+        ("options swapped", "eps_root, nesterov, eps_hat))", "eps_root, eps_hat, nesterov))"),
+        on=("keras.adam",),
+    )
+    + mutants(
+        "_rules/adam.py",
+        ("adam",),
+        *instead(
+            BY_ROOT,
+            ("eps_root ignored", "u = -self.learning_rate * divide_by_root(velocity, spread, eps, 0)"),
+            (
+                "eps_root outside the root",
+                "u = -self.learning_rate * divide_by_root(velocity, spread, eps + self.eps_root, 0)",
+            ),
+            (
+                "eps_root's root outside the root",
+                "u = -self.learning_rate * divide_by_root(velocity, spread, eps + root(self.eps_root), 0)",
+            ),
+            (
+                "eps and eps_root swapped",
+                "u = -self.learning_rate * divide_by_root(velocity, spread, self.eps_root, eps)",
+            ),
+            (
+                "eps_root added before the correction",
+                "u = -self.learning_rate * divide_by_root("
+                "velocity, debias(self.b2, cache + self.eps_root, s.count), eps, 0)",
+            ),
+            (
+                "eps_root squared",
+                "u = -self.learning_rate * divide_by_root(velocity, spread, eps, self.eps_root**2)",
+            ),
+        ),
+        ("eps and eps_root swapped as arguments", "b2, eps, eps_root, nest", "b2, eps_root, eps, nest"),
+        *instead(
+            'require_options("adam", nesterov=nesterov, eps_hat=eps_hat)',
+            ("nesterov unchecked", 'require_options("adam", eps_hat=eps_hat)', NO_OPTION),
+            ("eps_hat unchecked", 'require_options("adam", nesterov=nesterov)', NO_OPTION),
+        ),
+        on=("other_decays",),
+    )
 )
 
 # --- The parts
@@ -1387,44 +1578,57 @@ NEAR_ONE = (
     )
 )
 
-NUMBERS = mutants(
-    "_core/numbers.py",
-    RULES,
-    *instead(
-        "    value = schedule(count)\n",
-        ("schedules off by one", "    value = schedule(count + 1)\n"),
-        ("schedules one late", "    value = schedule(count - 1)\n"),
-        ("schedules stand still", "    value = schedule(0 * count)\n"),
-        ("schedules twice as fast", "    value = schedule(2 * count)\n"),
-    ),
-    *instead(
-        "        return float(value)\n",
-        ("NumPy scalars stay as they are", "        return value\n", {"by": ("one_compilation",)}),
-        ("integers rounded", "        return float(int(value))\n"),
-        ("numbers through float32", "        return float(np.float32(value))\n"),
-    ),
-    (
-        "a hyperparameter's own dtype",
-        "stored = jnp.asarray(stored).astype(dtype)",
-        "stored = jnp.asarray(stored)",
-        {"by": ("vmapped",), "on": ("scheduled",), "breaks": ("momentum", "rmsprop")},
-    ),
-) + mutants(
-    "_core/rule.py",
-    RULES,
-    ("init's numbers in update too", "if r.of != of)", "if False)", {"by": ("each_hyperparameter",)}),
-    ("update's numbers for init", "if r.of != of)", "if r.of == of)"),
-    (
-        "hyperparameters not resolved at the count",
-        "resolve(getattr(self, n), count, dtype",
-        "resolve(getattr(self, n), 0 * count, dtype",
-    ),
-    (
-        "unchecked numbers",
-        "number(getattr(self, n), r, self.name, n) for",
-        "getattr(self, n) for",
-        {"by": ("one_compilation", "each_hyperparameter")},
-    ),
+NUMBERS = (
+    mutants(
+        "_core/numbers.py",
+        RULES,
+        *instead(
+            "    value = schedule(count)\n",
+            ("schedules off by one", "    value = schedule(count + 1)\n"),
+            ("schedules one late", "    value = schedule(count - 1)\n"),
+            ("schedules stand still", "    value = schedule(0 * count)\n"),
+            ("schedules twice as fast", "    value = schedule(2 * count)\n"),
+        ),
+        *instead(
+            "        return float(value)\n",
+            ("NumPy scalars stay as they are", "        return value\n", {"by": ("one_compilation",)}),
+            ("integers rounded", "        return float(int(value))\n"),
+            ("numbers through float32", "        return float(np.float32(value))\n"),
+        ),
+        (
+            "a hyperparameter's own dtype",
+            "stored = jnp.asarray(stored).astype(dtype)",
+            "stored = jnp.asarray(stored)",
+            {"by": ("vmapped",), "on": ("scheduled",), "breaks": ("momentum", "rmsprop")},
+        ),
+    )
+    + mutants(
+        "_core/rule.py",
+        RULES,
+        (
+            "init's numbers in update too",
+            "if r.of != of)",
+            "if False)",
+            {"by": ("each_hyperparameter",)},
+        ),
+        ("update's numbers for init", "if r.of != of)", "if r.of == of)"),
+        (
+            "hyperparameters not resolved at the count",
+            "resolve(getattr(self, n), count, dtype",
+            "resolve(getattr(self, n), 0 * count, dtype",
+        ),
+        (
+            "unchecked numbers",
+            "number(getattr(self, n), r, self.name, n) for",
+            "getattr(self, n) for",
+            {"by": ("one_compilation", "each_hyperparameter")},
+        ),
+    )
+    + mutants(
+        "_core/rule.py",
+        ("nesterov",),
+        ("a derived number is static", 'metadata={"derived": True}', 'metadata={"static": True}'),
+    )
 )
 
 # --- Chains, hyperparameters by name, apply_updates, coasting
@@ -2069,7 +2273,7 @@ TRAINING = (
         ),
         (
             "the caller's params donated",
-            "return jax.tree.map(functools.partial(jnp.array, copy=True), tree)",
+            "return jax.tree.map(fresh, tree)",
             "return tree",
             {
                 "by": (
@@ -2279,6 +2483,7 @@ TABLE = [
     *ADAGRAD,
     *ADADELTA,
     *ADAM,
+    *ADAM_OPTIONS,
     *TRACE,
     *EMA,
     *PARTS_NORMALIZING,
@@ -2298,6 +2503,7 @@ TABLE = [
 # The checks of a subject: names of cases or what they begin with, and files of tests. A rule or a
 # part that is not here has the cases that begin with its name.
 SUBJECTS = {
+    "adam": ("adam", "keras.adam"),  # that with eps_hat
     "chain": ("named-chain", "nested-chain", "coupled-weight-decay", "decoupled-weight-decay"),
     "hyperparameters": (
         "rmsprop",

@@ -1659,26 +1659,31 @@ MIXED = mutants(
 
 IN_FLOAT32 = precision("steps_are_taken_in_float32_from_a_narrow_state")
 INSIDE_TOO = precision("every_rule_inside_is_narrowed_and_wrappers_keep_their_own")
+SOME = {"by": ("test_preset_details.py::test_adam_s_mean_alone_is_narrowed",)}
 STALLS = precision("a_bfloat16_mean_of_squares_stalls_at_a_quarter")
 NARROWED = (
     mutants(
         "_parts/precision.py",
         ("accumulator_dtype",),
         *instead(
-            "return dataclasses.replace(node, narrow=dtype)",
+            "return dataclasses.replace(node, narrow=dtype, fields=fields)",
             ("not narrowed", "return node", STALLS),
-            ("narrowed to float16", "return dataclasses.replace(node, narrow=jnp.float16)", STALLS),
+            (
+                "narrowed to float16",
+                "return dataclasses.replace(node, narrow=jnp.float16, fields=fields)",
+                STALLS,
+            ),
         ),
         (
             "rules inside left alone",
-            "return node.with_children([_narrowed(child, dtype) for _, child in node.children()])",
+            "return node.with_children([_narrowed(child, dtype, fields) for _, child in node.children()])",
             "return node",
             INSIDE_TOO,
         ),
         (
             "only the first rule inside",
-            "_narrowed(child, dtype) for _, child in node.children()]",
-            "_narrowed(child, dtype) if i == 0 else child for i, (_, child) in enumerate(node.children())]",
+            "_narrowed(child, dtype, fields) for _, child in node.children()]",
+            "_narrowed(child, dtype, fields) if i == 0 else child for i, (_, child) in enumerate(node.children())]",
             INSIDE_TOO,
         ),
         (
@@ -1687,10 +1692,29 @@ NARROWED = (
             "    if False:\n",
             REFUSED,
         ),
+        ("fields forgotten", "narrow=dtype, fields=fields)", "narrow=dtype)", SOME),
         *instead(
-            "return transformation(_narrowed(of_init, narrow), _narrowed(of_update, narrow))",
-            ("only init", "return transformation(_narrowed(of_init, narrow), of_update)", IN_FLOAT32),
-            ("only update", "return transformation(of_init, _narrowed(of_update, narrow))", IN_FLOAT32),
+            "return transformation(_narrowed(of_init, narrow, fields), _narrowed(of_update, narrow, fields))",
+            (
+                "fields of init alone",
+                "return transformation(_narrowed(of_init, narrow, fields), _narrowed(of_update, narrow, None))",
+                SOME,
+            ),
+            (
+                "fields of update alone",
+                "return transformation(_narrowed(of_init, narrow, None), _narrowed(of_update, narrow, fields))",
+                SOME,
+            ),
+            (
+                "only init",
+                "return transformation(_narrowed(of_init, narrow, fields), of_update)",
+                IN_FLOAT32,
+            ),
+            (
+                "only update",
+                "return transformation(of_init, _narrowed(of_update, narrow, fields))",
+                IN_FLOAT32,
+            ),
         ),
     )
     + mutants(
@@ -1740,15 +1764,31 @@ NARROWED = (
         ),
         (
             "complex states forced",
-            "if any(x is not None and jnp.issubdtype(x.dtype, jnp.complexfloating) for x in columns):",
+            "if any(jnp.issubdtype(getattr(s, f).dtype, jnp.complexfloating) for f in fields):",
             "if False:",
             REFUSED,
         ),
         (
             "complex leaves refused",
-            "if any(x is not None and jnp.issubdtype(x.dtype, jnp.complexfloating) for x in columns):",
+            "if any(jnp.issubdtype(getattr(s, f).dtype, jnp.complexfloating) for f in fields):",
             "if jnp.issubdtype(dtype, jnp.complexfloating):",
             precision("real_states_of_complex_leaves_can_be_narrow"),
+        ),
+        *instead(
+            "fields = s._fields[1:] if self.fields is None else self.fields",
+            ("all fields narrowed", "fields = s._fields[1:]", SOME),
+            (
+                "the other fields narrowed",
+                "fields = tuple(f for f in s._fields[1:] if f not in (self.fields or ()))",
+                SOME,
+            ),
+            ("none narrowed", "fields = self.fields or ()", STALLS),
+        ),
+        (
+            "fields that are not kept narrowed",
+            "fields = [f for f in fields if getattr(s, f) is not None]",
+            "fields = list(fields)",
+            STALLS,
         ),
     )
     + mutants(

@@ -15,6 +15,7 @@ import jaxopt_slides as jos
 from tests.goldens import grid, load
 
 RUNS = {run.id: run for run in grid.RUNS}
+# Their ids are given (ids=str): pytest numbers texts of more than 100 characters.
 FLOAT64 = [name for name, run in RUNS.items() if run.rounded is None]
 EPS = {np.float32: float(np.finfo(np.float32).eps), np.float64: float(np.finfo(np.float64).eps)}
 
@@ -54,7 +55,7 @@ def size(x):
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("name", FLOAT64)
+@pytest.mark.parametrize("name", FLOAT64, ids=str)
 def test_float64(name):
     """200 steps to 1e-12 of the framework's own float64 run."""
     golden = load.find(name).float64
@@ -67,7 +68,7 @@ def test_float64(name):
 CANCELS = "optax-rmsprop-initial_scale=0.1-centered-momentum=0.9-bias_correction"
 
 
-@pytest.mark.parametrize("name", FLOAT64)
+@pytest.mark.parametrize("name", FLOAT64, ids=str)
 def test_float32(name):
     """10 steps to 8 ulp of the largest parameter; 200 steps to twice the framework's own error."""
     golden, got = load.find(name), ours(name, np.float32)
@@ -139,7 +140,7 @@ def handed_over(name, step, tx=None):
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("name", CONVERTED)
+@pytest.mark.parametrize("name", CONVERTED, ids=str)
 def test_a_run_that_is_handed_over_ends_where_the_framework_does(name):
     """Handed over at step 100 and finished here, 1e-12 of the framework's own end."""
     tx, params, state = handed_over(name, grid.STATE_STEP)
@@ -166,7 +167,7 @@ def test_a_torch_run_of_100_steps_is_handed_over_at_50(name):
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("name", CONVERTED)
+@pytest.mark.parametrize("name", CONVERTED, ids=str)
 def test_state_goes_out_as_it_came_in(name):
     """What a framework saved comes out again, array by array, in its dtypes."""
     tx, params, state = handed_over(name, grid.STATE_STEP)

@@ -73,8 +73,9 @@ def test_params_are_their_masters_rounded_bit_for_bit(dtype, make):
         expected = {n: w + updates[n][t] for n, w in expected.items()}
         np.testing.assert_array_equal(bits(masters["narrow"][t]), bits(expected["narrow"]), f"step {t}")
         rounded = expected["narrow"].astype(NUMPY[dtype])
-        rounded = np.where(rounded == 0, rounded * 0, rounded)  # a float16 sum has no way to reach -0.0
-        got = np.where(seen["narrow"][t] == 0, seen["narrow"][t] * 0, seen["narrow"][t])
+        nought = np.zeros((), NUMPY[dtype])  # a float16 sum has no way to reach -0.0
+        rounded = np.where(rounded == 0, nought, rounded)
+        got = np.where(seen["narrow"][t] == 0, nought, np.asarray(seen["narrow"][t]))
         np.testing.assert_array_equal(np.abs(got), np.abs(rounded), f"step {t}")
         np.testing.assert_array_equal(bits(got)[rounded != 0], bits(rounded)[rounded != 0], f"step {t}")
         np.testing.assert_array_equal(bits(seen["wide"][t]), bits(expected["wide"]), f"step {t}")

@@ -88,9 +88,18 @@ def full_like(w: Any, value: Any = 0.0, *, accumulator: bool = False) -> jax.Arr
     return jnp.where(w == w, s, s) if isinstance(w, Tracer) else s  # noqa: PLR0124 (a dependency)
 
 
+def fresh(x: Any, dtype: Any = None) -> jax.Array:
+    """A copy of ``x``: never the same buffer, which could not be donated twice.
+
+    NumPy's memory is copied before jax sees it, which may read it after this call has returned, when
+    its owner writes into it again.
+    """
+    return jnp.array(np.array(x) if isinstance(x, np.ndarray) else x, dtype, copy=True)
+
+
 def copy_of(w: Any) -> jax.Array:
-    """A copy of ``w`` in its wide dtype: never the same buffer, which could not be donated twice."""
-    return jnp.array(w, dtype=wide(jnp.result_type(w)), copy=True)
+    """A copy of ``w`` in its wide dtype."""
+    return fresh(w, wide(jnp.result_type(w)))
 
 
 @jax.jit

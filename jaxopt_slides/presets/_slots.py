@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxopt_slides._core.chain import Chain
 from jaxopt_slides._core.checks import require_same_shapes, require_same_tree
+from jaxopt_slides._core.dtypes import fresh
 from jaxopt_slides._core.foreign import Foreign
 from jaxopt_slides._core.lift import Lifted
 from jaxopt_slides._core.node import Node, is_traced
@@ -243,5 +244,5 @@ def _rebuilt(node: Node, states: Iterator[Any]) -> PyTree:
 def _refilled(tree: PyTree, arrays: list[Any]) -> PyTree:
     """The tree with the arrays for its leaves, in its dtypes and shardings; never their buffers."""
     leaves, treedef = jax.tree.flatten(tree)
-    new = [jnp.array(a, x.dtype, copy=True) for a, x in zip(arrays, leaves, strict=True)]
+    new = [fresh(a, x.dtype) for a, x in zip(arrays, leaves, strict=True)]
     return treedef.unflatten(jax.device_put(a, x.sharding) for a, x in zip(new, leaves, strict=True))

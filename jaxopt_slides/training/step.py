@@ -14,6 +14,7 @@ import numpy as np
 from jaxopt_slides._core.apply import apply_updates
 from jaxopt_slides._core.assertions import enabled
 from jaxopt_slides._core.checks import dtype_of, require_arrays, require_float_leaves
+from jaxopt_slides._core.dtypes import fresh
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.pair import transformation
@@ -141,7 +142,7 @@ _checked_step = assertive(_step)
 
 def copied(tree: PyTree) -> PyTree:
     """Fresh buffers that may be donated, one for every leaf."""
-    return jax.tree.map(functools.partial(jnp.array, copy=True), tree)
+    return jax.tree.map(fresh, tree)
 
 
 def as_ours(owner: str, tx: Any) -> GradientTransformation:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_slides._core.checks import dtype_of, require_same_shapes, require_same_tree
+from jaxopt_slides._core.dtypes import fresh
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 from jaxopt_slides.presets._leaves import as_array, as_number, as_steps, name_of
@@ -178,7 +179,7 @@ def _fields_of(owner: str, tx: GradientTransformation, params: PyTree, state: Py
         if field == "velocity":
             factor = kept.velocity_factor(kept.family == "SGD", kept.count, into=False)
             arrays = [np.asarray(factor * v, v.dtype) for v in arrays]
-        fields[key] = treedef.unflatten(jnp.array(x, copy=True) for x in arrays)
+        fields[key] = treedef.unflatten(map(fresh, arrays))
     return fields
 
 
@@ -239,4 +240,4 @@ def _like(old: PyTree, new: PyTree) -> PyTree:
     """A copy of ``new`` in the dtypes of ``old``; a count may stand in several states."""
     if old is None:
         return new
-    return jax.tree.map(lambda o, n: jnp.array(n, jnp.result_type(o), copy=True), old, new)
+    return jax.tree.map(lambda o, n: fresh(n, jnp.result_type(o)), old, new)

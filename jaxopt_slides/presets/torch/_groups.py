@@ -66,8 +66,9 @@ def require_same_numbers(kept: Kept, groups: list[Mapping[str, Any]], count: int
             )
             if not math.isclose(ours, came, rel_tol=1e-6):
                 ours, came = (str(x) if isinstance(x, bool) else f"{x:g}" for x in (ours, came))
+                who = "PyTorch" if name in ABSENT and name not in group else "the state dict"
                 raise ValueError(
-                    f"{kept.owner}: the state dict has {name}={came}, the transformation {ours} at the "
+                    f"{kept.owner}: {who} has {name}={came}, the transformation {ours} at the "
                     f"next step. To go on with another, leave param_groups out of the state dict."
                 )
 

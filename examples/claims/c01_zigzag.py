@@ -135,8 +135,8 @@ def verdict(result: dict[str, Any]) -> str:
     """True."""
     steps = [np.log(0.1) / np.log(np.mean(result["rates"][rule])) for rule in RHO]
     return (
-        "True: across the valley every step turns round, along it none, and the floor is crossed at "
-        f"{RATE * 0.04:.1%} a step. With its best rate gradient descent needs {steps[0]:.0f} steps for "
+        "True: across the valley every step turns round, along it none, and there a step covers "
+        f"{RATE * 0.04:.1%} of the way that is left. With its best rate gradient descent needs {steps[0]:.0f} steps for "
         f"each digit of accuracy, momentum with its own best {steps[1]:.0f} in the long run."
     )
 
@@ -145,7 +145,9 @@ def draw(result: dict[str, Any], path: Path) -> None:
     """The path in the valley, and the distances with the textbook's slopes."""
     figure, (left, right) = panels("SGD in a long narrow valley", f"Best possible rates, κ = {KAPPA}")
     contours(left, VALLEY)
-    left.plot(*result["path"].T, "o-", color=COLOURS["black"], ms=4, lw=1.5, label=f"SGD, {STEPS} steps")
+    left.plot(
+        *result["path"].T, "o-", color=COLOURS["black"], ms=4, lw=1.5, label=f"SGD, {STEPS} steps"
+    )
     label(left, "along the floor", "across", loc="lower right")
     colours = {"gradient descent": COLOURS["black"], "heavy ball": COLOURS["blue"]}
     for rule, log in result["logs"].items():

@@ -103,7 +103,9 @@ def rows(result: dict[str, Any]) -> list[Row]:
             tolerance = "± 10 %" if i == 1 else "± 10⁻⁶"
             gain = plus_minus(result["gains"][mu][:, i], ".3f")
             found.append(
-                Row(f"μ = {mu}, gradient {direction}", gain, f"{text} = {formula(mu):.3f} ({tolerance})")
+                Row(
+                    f"μ = {mu}, gradient {direction}", gain, f"{text} = {formula(mu):.3f} ({tolerance})"
+                )
             )
     for a in (0.3, 2.8):
         axis = int(np.argmin(np.abs(STEEPNESS - a)))
@@ -147,6 +149,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
         axes.set_yscale("log")
     right.plot([], [], "_", color="black", ms=22, mew=2, label="formula")
     ticks = [f"{direction}\n{text}" for direction, (text, _) in DIRECTIONS.items()]
+    right.set_xlim(-0.6, 2.6)
     right.set_xticks(range(len(ticks)), ticks, fontsize=14)
     label(left, "steepness αλ (shallow → steep); lines: theory", "gain: velocity over α × gradient")
     label(right, "", "gain")

@@ -54,11 +54,13 @@ def rolled(a: float, mu: float, steps: int) -> np.ndarray:
     With :math:`a = \alpha \lambda`, :math:`w_{t+1} = (1 + \mu - a) w_t - \mu w_{t-1}`, whose solution
     is :math:`A z_1^t + (1 - A) z_2^t`.
     """
+    t = np.arange(steps + 1)
+    if mu == 0:
+        return (1 - a) ** t
     first, second = (complex(z) for z in roots(a, mu))
     if first == second:
         raise ValueError("rolled: a double root has another solution")
     share = (1 - a - second) / (first - second)
-    t = np.arange(steps + 1)
     return (share * first**t + (1 - share) * second**t).real
 
 

@@ -102,33 +102,24 @@ def check(result: dict[str, Any]) -> None:
 def rows(result: dict[str, Any]) -> list[Row]:
     """Flips, progress, rates."""
     flips, progress = result["flips"], result["progress"]
-    noisy = [plus_minus(flips[1:, axis], ".2f") for axis in (1, 0)]
-    three = "to three digits, every seed"
-    return [
+    noisy = " / ".join(plus_minus(flips[1:, axis], ".2f") for axis in (1, 0))
+    come = f"{progress[0, 1]:.1%} / {progress[0, 0]:.1%}"
+    found = [
         Row("steps that turn round, across / along", f"{flips[0, 1]:.2f} / {flips[0, 0]:.2f}", "1 / 0"),
-        Row("the same with minibatch noise", " / ".join(noisy), "more than 3 times as many across"),
+        Row("the same with minibatch noise", noisy, "more than 3 times as many across"),
         Row(
             f"progress in {STEPS} steps, across / along",
-            f"{progress[0, 1]:.1%} / {progress[0, 0]:.1%}",
-            f"100 % / {floor_progress():.1%} (± 0.01 %)",
-        ),
-        *(
-            Row(
-                f"asymptotic rate of {rule}, κ = {KAPPA}",
-                plus_minus(result["rates"][rule], ".5f"),
-                f"{formula} = {RHO[rule]:.5f}, {three}",
-            )
-            for rule, formula in (
-                ("gradient descent", "(κ−1)/(κ+1)"),
-                ("heavy ball", "(√κ−1)/(√κ+1)"),
-            )
-        ),
-        Row(
-            "heavy ball, fitted as ρᵗ instead of t·ρᵗ",
-            plus_minus(result["rate without t"], ".5f"),
-            "wrong in the third digit: the root is double",
+            come,
+            f"100% / {floor_progress():.1%} (± 0.01%)",
         ),
     ]
+    for rule, formula in (("gradient descent", "(κ−1)/(κ+1)"), ("heavy ball", "(√κ−1)/(√κ+1)")):
+        wanted = f"{formula} = {RHO[rule]:.5f}, to three digits, every seed"
+        what = f"asymptotic rate of {rule}, κ = {KAPPA}"
+        found.append(Row(what, plus_minus(result["rates"][rule], ".5f"), wanted))
+    wrong = plus_minus(result["rate without t"], ".5f")
+    wanted = "wrong in the third digit: the root is double"
+    return [*found, Row("heavy ball, fitted as ρᵗ instead of t·ρᵗ", wrong, wanted)]
 
 
 def verdict(result: dict[str, Any]) -> str:
@@ -136,8 +127,9 @@ def verdict(result: dict[str, Any]) -> str:
     steps = [np.log(0.1) / np.log(np.mean(result["rates"][rule])) for rule in RHO]
     return (
         "True: across the valley every step turns round, along it none, and there a step covers "
-        f"{RATE * 0.04:.1%} of the way that is left. With its best rate gradient descent needs {steps[0]:.0f} steps for "
-        f"each digit of accuracy, momentum with its own best {steps[1]:.0f} in the long run."
+        f"{RATE * 0.04:.1%} of the way that is left. With its best rate gradient descent needs "
+        f"{steps[0]:.0f} steps for each digit of accuracy, momentum with its own best {steps[1]:.0f} "
+        "in the long run."
     )
 
 
@@ -169,8 +161,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
 CLAIM = Claim(
     1,
     "Zig-zag across, a crawl along",
-    "Suppose that the loss is steep vertically but shallow horizontally. Which path does SGD take to the "
-    "minimum? Very slow progress horizontally, “zig-zag” vertically.",
+    "Suppose that the loss is steep vertically but shallow horizontally. Which path does SGD take to "
+    "the minimum? Very slow progress horizontally, “zig-zag” vertically.",
     "*Momentum*, “Problema com SGD”",
     measure,
     check,

@@ -89,33 +89,27 @@ def rows(result: dict[str, Any]) -> list[Row]:
     """Terminal velocity, half-life, friction, and the noisy slope."""
     found = []
     for mu, velocity in result["velocity"].items():
-        share = Row(
-            f"μ = {mu}: lost a minibatch on the level", f"{lost(velocity):.4f}", f"1−μ = {1 - mu:.4f}"
-        )
+        end = velocity[SLOPING - 1]
         if mu == 1:
-            now = f"{velocity[SLOPING - 1]:.1f} after {SLOPING:,} steps"
-            found += [
-                Row("μ = 1: terminal velocity", now, f"none: −αg·t = {-RATE * SLOPING:.1f}"),
-                share,
-            ]
-            continue
-        steady = f"{velocity[SLOPING - 1]:.6f}"
-        half = f"{np.log(2) / -np.log(mu):.4f}"
-        noisy = [plus_minus(result[name][mu], ".4f") for name in ("mean", "deviation")]
-        found += [
-            Row(f"μ = {mu}: terminal velocity", steady, f"−αg/(1−μ) = {terminal(mu):.6f} (± 10⁻⁹)"),
-            Row(
-                f"μ = {mu}: half-life in steps",
-                f"{half_life(velocity):.4f}",
-                f"ln 2/−ln μ = {half} (± 10⁻⁶)",
-            ),
-            share,
-            Row(
-                f"μ = {mu}, noisy slope: mean and deviation of the velocity",
-                f"{noisy[0]}; {noisy[1]}",
-                f"{terminal(mu):.4f} (± 1 %); ασ/√(1−μ²) = {deviation(mu):.4f} (± 10 %)",
-            ),
-        ]
+            falling = f"{end:.1f} after {SLOPING:,} steps"
+            found.append(Row("μ = 1: velocity", falling, f"−αgt = {-RATE * SLOPING:.1f}: no limit"))
+        else:
+            wanted = f"−αg/(1−μ) = {terminal(mu):.6f} (± 10⁻⁹)"
+            found.append(Row(f"μ = {mu}: terminal velocity", f"{end:.6f}", wanted))
+            wanted = f"ln 2/−ln μ = {np.log(2) / -np.log(mu):.4f} (± 10⁻⁶)"
+            found.append(Row(f"μ = {mu}: half-life in steps", f"{half_life(velocity):.4f}", wanted))
+        share = f"{lost(velocity):.4f}"
+        found.append(Row(f"μ = {mu:g}: lost a minibatch on the level", share, f"1−μ = {1 - mu:.4f}"))
+    return [*found, *noisy_rows(result)]
+
+
+def noisy_rows(result: dict[str, Any]) -> list[Row]:
+    """The slope through noisy minibatches."""
+    found = []
+    for mu, mean in result["mean"].items():
+        wanted = f"{terminal(mu):.4f} (± 1%); ασ/√(1−μ²) = {deviation(mu):.4f} (± 10%)"
+        both = f"{plus_minus(mean, '.4f')}; {plus_minus(result['deviation'][mu], '.4f')}"
+        found.append(Row(f"μ = {mu}, noisy slope: mean; deviation of the velocity", both, wanted))
     return found
 
 
@@ -125,8 +119,8 @@ def verdict(result: dict[str, Any]) -> str:
     return (
         f"True as “decay of the momentum per minibatch”: half of the velocity is gone after "
         f"{', '.join(halves)} steps for μ = 0.5, 0.9, 0.99. The slide's other words, “friction "
-        f"(coefficient μ)” and “viscosity”, have it upside down: what a minibatch takes is 1−μ, and the "
-        f"ball with μ = 1 rolls on for ever."
+        f"(coefficient μ)” and “viscosity”, have it upside down: what a minibatch takes is 1−μ, and "
+        f"the ball with μ = 1 rolls on for ever."
     )
 
 
@@ -157,9 +151,9 @@ def draw(result: dict[str, Any], path: Path) -> None:
 CLAIM = Claim(
     4,
     "The ball with friction",
-    "Physical interpretation: a ball that rolls down the loss, plus friction (coefficient μ). The “momentum” "
-    "parameter is really the “rate of decay of the momentum per minibatch” (and its physical analogue "
-    "would be viscosity).",
+    "Physical interpretation: a ball that rolls down the loss, plus friction (coefficient μ). The "
+    "“momentum” parameter is really the “rate of decay of the momentum per minibatch” (and its "
+    "physical analogue would be viscosity).",
     "*Momentum*, “SGD com Momentum” and “Atualização pelo Momentum”",
     measure,
     check,

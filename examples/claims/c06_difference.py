@@ -1,7 +1,6 @@
 """Claim 6: RMSProp and Adagrad differ in one line."""
 
 import inspect
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,23 +11,33 @@ import numpy as np
 
 import jaxopt_slides as jos
 from examples.claims.base import Claim, Row
-from examples.claims.early_figures import COLOURS, RULES, contours, float64, label, panels, save
+from examples.claims.early_figures import (
+    COLOURS,
+    RULES,
+    contours,
+    float64,
+    label,
+    panels,
+    save,
+    show_code,
+)
 from jaxopt_slides._rules import adagrad, rmsprop
 
 VALLEY = jos.landscapes.valley
 RATE, STEPS, DECAY = 0.5, 200, 0.9
-
-
-def code(function: Callable[..., Any]) -> list[str]:
-    """The source of a function, moved to the left, without its docstring."""
-    lines = textwrap.dedent(inspect.getsource(function)).splitlines()
-    return [line for line in lines if not line.lstrip().startswith('"""')]
+SLIDE_LINES = {
+    "RMSProp": "cache = decay_rate * cache + (1 - decay_rate) * dx**2",
+    "Adagrad": "cache += dx**2",
+}
 
 
 def cache_line(function: Callable[..., Any]) -> str:
     """The line of its source that updates the cache."""
     lines = [line.strip() for line in inspect.getsource(function).splitlines()]
     return next(line for line in lines if line.startswith(("c =", "cache =")))
+
+
+Cell = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def slide_rmsprop(x: np.ndarray, cache: np.ndarray, dx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +52,7 @@ def slide_adagrad(x: np.ndarray, cache: np.ndarray, dx: np.ndarray) -> tuple[np.
     return x - RATE * dx / (np.sqrt(cache) + 1e-7), cache
 
 
-def slide_path(cell: Callable[..., tuple[np.ndarray, np.ndarray]], steps: int) -> np.ndarray:
+def slide_path(cell: Cell, steps: int) -> np.ndarray:
     """The cell in its loop: ``[steps, 2]``."""
     x, cache, path = np.array(VALLEY.start), np.zeros(2), []
     for _ in range(steps):
@@ -122,61 +131,30 @@ def check(result: dict[str, Any]) -> None:
 def rows(result: dict[str, Any]) -> list[Row]:
     """The line, the cells, the first step, the identity."""
     last = {rule: lengths(path)[-1] for rule, path in result["paths"].items()}
-    steps = len(result["turned"])
-    return [
-        *(
-            Row(f"{rule}: the line of the cache", f"`{result['lines'][rule]}`", f"slide: `{slide}`")
-            for rule, slide in (
-                ("RMSProp", "cache = decay_rate * cache + (1 - decay_rate) * dx**2"),
-                ("Adagrad", "cache += dx**2"),
-            )
-        ),
-        *(
-            Row(
-                f"{rule}: distance from the slide's cell in {steps} steps",
-                f"{apart(path, result['cells'][rule]):.0e}",
-                "0 (± 10⁻¹⁰)",
-            )
-            for rule, path in result["paths"].items()
-        ),
-        Row(
-            "first step, RMSProp over Adagrad",
-            f"{first_steps(result)[0]:.5f}",
-            f"1/√(1−β) = {1 / np.sqrt(1 - DECAY):.5f} (± 10⁻⁵)",
-        ),
-        Row(
-            "RMSProp with β = t/(t+1), α/√(t+1), from Adagrad",
-            f"{apart(result['turned'], result['exact']):.0e}",
-            "0 (± 10⁻¹⁰)",
-        ),
-        Row(
-            f"step {steps - 1}: RMSProp / Adagrad",
-            f"{last['RMSProp']:.2e} / {last['Adagrad']:.2e}",
-            "more than 3 times as long",
-        ),
-    ]
+    steps, first = len(result["turned"]), f"{first_steps(result)[0]:.5f}"
+    found = []
+    for rule, slide in SLIDE_LINES.items():
+        found.append(Row(f"{rule}: the cache", f"`{result['lines'][rule]}`", f"slide: `{slide}`"))
+    for rule, path in result["paths"].items():
+        what = f"{rule}: distance from the slide's cell in {steps} steps"
+        found.append(Row(what, f"{apart(path, result['cells'][rule]):.0e}", "0 (± 10⁻¹⁰)"))
+    wanted = f"1/√(1−β) = {1 / np.sqrt(1 - DECAY):.5f} (± 10⁻⁵)"
+    found.append(Row("first step, RMSProp over Adagrad", first, wanted))
+    what = "RMSProp with β = t/(t+1) and α/√(t+1): distance from Adagrad"
+    found.append(Row(what, f"{apart(result['turned'], result['exact']):.0e}", "0 (± 10⁻¹⁰)"))
+    both = f"{last['RMSProp']:.2e} / {last['Adagrad']:.2e}"
+    return [*found, Row(f"step {steps - 1}: RMSProp / Adagrad", both, "more than 3 times as long")]
 
 
 def verdict(result: dict[str, Any]) -> str:
     """True."""
     return (
-        f"True: without RMSProp's options the rules differ in the line of the cache alone. It is worth a "
-        f"factor of {first_steps(result)[0]:.2f} at the first step, and later the whole character: here "
-        f"Adagrad comes to rest, while RMSProp's steps stay as long as its rate. If RMSProp weighs all squares alike (β = t/(t+1)) and its rate falls as "
-        f"1/√(t+1), it is Adagrad to {apart(result['turned'], result['exact']):.0e}."
+        f"True: without RMSProp's options the rules differ in the line of the cache alone. It is worth "
+        f"a factor of {first_steps(result)[0]:.2f} at the first step, and later the whole character: "
+        f"here Adagrad comes to rest, while RMSProp's steps stay as long as its rate. If RMSProp "
+        f"weighs all squares alike (β = t/(t+1)) and its rate falls as 1/√(t+1), it is Adagrad to "
+        f"{apart(result['turned'], result['exact']):.0e}."
     )
-
-
-def show_code(axes: Any, rule: str, lines: list[str], differs: str) -> None:
-    """The source of a step, with the line that differs in the rule's colour."""
-    where = {"transform": axes.transAxes, "in_layout": False}
-    name = "RMSProp (what its step calls)" if rule == "RMSProp" else rule
-    axes.text(0, 1, name, fontsize=17, color=RULES[rule][0], weight="bold", **where)
-    for i, line in enumerate(lines):
-        plain = {"color": "black"}
-        style = {"color": RULES[rule][0], "weight": "bold"} if line.strip() == differs else plain
-        axes.text(0, 0.88 - 0.105 * i, line, family="monospace", fontsize=11, **style, **where)
-    axes.axis("off")
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
@@ -187,7 +165,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
         axes.set_subplotspec(grid[1, i])
     sources = {"RMSProp": rmsprop.normalize, "Adagrad": adagrad.Adagrad.step}
     for i, (rule, function) in enumerate(sources.items()):
-        show_code(figure.add_subplot(grid[0, i]), rule, code(function), result["lines"][rule])
+        show_code(figure.add_subplot(grid[0, i]), rule, function, result["lines"][rule])
     contours(left, VALLEY)
     for rule in sources:
         colour, marker, line = RULES[rule]

@@ -1,6 +1,8 @@
 """What claims 1 to 6 share: float64, a closed form, and how their pictures look."""
 
 import functools
+import inspect
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,20 @@ def contours(axes: Any, landscape: Any, levels: int = 12) -> None:
     axes.contour(x, y, low, levels=bounds, colors=COLOURS["grey"], alpha=0.5, linewidths=1)
     goal = landscape.critical_points[0]
     axes.plot(*goal[:2], "*", color=COLOURS["orange"], ms=18, mec="black", zorder=5)
+
+
+def show_code(axes: Any, rule: str, function: Callable[..., Any], differs: str) -> None:
+    """The source of a step, with the line that differs in the rule's colour."""
+    lines = textwrap.dedent(inspect.getsource(function)).splitlines()
+    lines = [line for line in lines if not line.lstrip().startswith('"""')]  # without its docstring
+    where = {"transform": axes.transAxes, "in_layout": False}
+    name = "RMSProp (what its step calls)" if rule == "RMSProp" else rule
+    axes.text(0, 1, name, fontsize=17, color=RULES[rule][0], weight="bold", **where)
+    for i, line in enumerate(lines):
+        plain = {"color": "black"}
+        style = {"color": RULES[rule][0], "weight": "bold"} if line.strip() == differs else plain
+        axes.text(0, 0.88 - 0.105 * i, line, family="monospace", fontsize=11, **style, **where)
+    axes.axis("off")
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -12,6 +12,7 @@ from examples.text_report import decades
 from jaxopt_slides import diagnostics
 
 WIDTH, HIDDEN, BATCH = 16, 32, 64
+VALIDATION = 1024  # examples
 EVERY = 20  # steps between two looks at the validation text
 Params = dict[str, jax.Array]
 Examples = tuple[Any, Any]  # contexts [examples, 3] and the words that follow them [examples]
@@ -84,7 +85,8 @@ def gradient(params: Params, data: Examples) -> Params:
 
 def curves(constructor: Any, rates: Any, seeds: int, looks: int, corpus: text_data.Corpus) -> Curves:
     """Trains a rule with all rates from all seeds, as one vmapped optimizer in one program."""
-    train, validation = jax.tree.map(jnp.asarray, (corpus.train, corpus.validation))
+    train = jax.tree.map(jnp.asarray, corpus.train)
+    validation = jax.tree.map(lambda x: jnp.asarray(x[:VALIDATION]), corpus.validation)
 
     def one(tx: Any, key: jax.Array) -> tuple[Params, jax.Array]:
         def part(carry: Any, i: jax.Array) -> Any:
@@ -103,9 +105,9 @@ def curves(constructor: Any, rates: Any, seeds: int, looks: int, corpus: text_da
     return Curves(np.array(rates), np.asarray(losses), params)
 
 
-def spreads(params: Params, corpus: text_data.Corpus) -> dict[str, float]:
+def spreads(params: Params, data: Examples) -> dict[str, float]:
     """Decades between the words' gradients, between their single elements, and between the weights."""
-    embed = gradient(params, corpus.train)["embed"]
+    embed = gradient(params, data)["embed"]
     return {
         "words": diagnostics.spread(embed, rows=True),
         "elements": decades(np.abs(np.asarray(embed)), 0.5, 99.5),
@@ -113,20 +115,23 @@ def spreads(params: Params, corpus: text_data.Corpus) -> dict[str, float]:
     }
 
 
-def measure(rules: dict[str, Any], seeds: int, looks: int) -> dict[str, Any]:
-    """Every rule's curves, and how sizes spread over the words, from each seed."""
+def unseen(contexts: np.ndarray) -> float:
+    """The share of the words that a minibatch does not have, on average."""
+    batches = contexts[: len(contexts) // BATCH * BATCH].reshape(-1, BATCH, text_data.CONTEXT)
+    return float(1 - np.mean([len(np.unique(batch)) for batch in batches]) / text_data.VOCABULARY)
+
+
+def measure(rules: Any, seeds: int, looks: int, examples: int | None = None) -> dict[str, Any]:
+    """The curves of ``{rule: (make, rates)}``, and how sizes spread over so many examples."""
     corpus = text_data.load()
     found = {rule: curves(make, rates, seeds, looks, corpus) for rule, (make, rates) in rules.items()}
-    first = [spreads(start(jax.random.key(seed)), corpus) for seed in range(seeds)]
-    trained = found["Adagrad"]
-    last = [jax.tree.map(lambda x, s=seed: x[s, trained.best], trained.params) for seed in range(seeds)]
-    contexts = corpus.train[0][: len(corpus.train[0]) // BATCH * BATCH].reshape(
-        -1, BATCH, text_data.CONTEXT
-    )
-    seen = [len(np.unique(batch)) for batch in contexts[::20]]
+    some = jax.tree.map(lambda x: x[:examples], corpus.train)
+    first = [spreads(start(jax.random.key(seed)), some) for seed in range(seeds)]
+    end = found["Adagrad"]
+    last = [jax.tree.map(lambda x, s=seed: x[s, end.best], end.params) for seed in range(seeds)]
     return {
         "curves": found,
         **{name: np.array([s[name] for s in first]) for name in first[0]},
-        "after": np.array([spreads(params, corpus)["words"] for params in last]),
-        "idle": 1 - np.mean(seen) / text_data.VOCABULARY,
+        "after": np.array([spreads(params, some)["words"] for params in last]),
+        "idle": unseen(corpus.train[0]),
     }

@@ -101,7 +101,7 @@ def rows(result: dict[str, Any]) -> list[Row]:
     found = []
     for mu in MUS:
         for i, (direction, (text, formula)) in enumerate(DIRECTIONS.items()):
-            tolerance = "± 10 %" if i == 1 else "± 10⁻⁶"
+            tolerance = "± 10%" if i == 1 else "± 10⁻⁶"
             gain = plus_minus(result["gains"][mu][:, i], ".3f")
             found.append(
                 Row(
@@ -111,7 +111,7 @@ def rows(result: dict[str, Any]) -> list[Row]:
     for a in (0.3, 2.8):
         axis = int(np.argmin(np.abs(STEEPNESS - a)))
         here = f"{result['bowl'][0.9][axis]:.3f}"
-        wanted = f"1/√(αλ) = {theory(0.9, STEEPNESS[axis]):.3f} (± 5 %)"
+        wanted = f"1/√(αλ) = {theory(0.9, STEEPNESS[axis]):.3f} (± 5%)"
         found.append(Row(f"μ = 0.9, in a bowl with αλ = {STEEPNESS[axis]:.2f}", here, wanted))
     return found
 

@@ -120,12 +120,14 @@ def check(result: dict[str, Any]) -> None:
     """The cells' paths; the one line; and that nothing else differs."""
     for rule, path in result["paths"].items():
         np.testing.assert_allclose(path, result["cells"][rule], atol=1e-10)
-    assert result["lines"]["Adagrad"].startswith("c = accumulate(")
-    assert result["lines"]["RMSProp"].startswith("cache = moving_average(")
+    lines = result["lines"]
+    assert lines["Adagrad"].startswith("c = accumulate("), lines
+    assert lines["RMSProp"].startswith("cache = moving_average("), lines
     np.testing.assert_allclose(first_steps(result), 1 / np.sqrt(1 - DECAY), rtol=1e-5)
     np.testing.assert_allclose(result["turned"], result["exact"], atol=1e-10)
-    assert apart(*result["paths"].values()) > 1
-    assert lengths(result["paths"]["RMSProp"])[-1] > 3 * lengths(result["paths"]["Adagrad"])[-1]
+    assert apart(*result["paths"].values()) > 1, "the paths are the same"
+    last = {rule: lengths(path)[-1] for rule, path in result["paths"].items()}
+    assert last["RMSProp"] > 3 * last["Adagrad"], last
 
 
 def rows(result: dict[str, Any]) -> list[Row]:
@@ -175,7 +177,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     right.set_yscale("log")
     left.plot(*VALLEY.start, "o", color=COLOURS["black"], ms=10)
     label(left, "along the floor", "across", loc="upper right")
-    label(right, "steps", "length", loc="lower left")
+    label(right, "steps", "length", loc="center right")
     save(figure, path)
 
 

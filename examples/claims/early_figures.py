@@ -102,11 +102,11 @@ def show_code(axes: Any, rule: str, function: Callable[..., Any], differs: str) 
     lines = [line for line in lines if not line.lstrip().startswith('"""')]  # without its docstring
     where = {"transform": axes.transAxes, "in_layout": False}
     name = "RMSProp (what its step calls)" if rule == "RMSProp" else rule
-    axes.text(0, 1, name, fontsize=17, color=RULES[rule][0], weight="bold", **where)
+    axes.text(0, 0.93, name, fontsize=17, color=RULES[rule][0], weight="bold", **where)
     for i, line in enumerate(lines):
         plain = {"color": "black"}
         style = {"color": RULES[rule][0], "weight": "bold"} if line.strip() == differs else plain
-        axes.text(0, 0.88 - 0.105 * i, line, family="monospace", fontsize=11, **style, **where)
+        axes.text(0, 0.81 - 0.1 * i, line, family="monospace", fontsize=9.8, **style, **where)
     axes.axis("off")
 
 

@@ -134,4 +134,7 @@ def measure(rules: Any, seeds: int, looks: int, examples: int | None = None) -> 
         **{name: np.array([s[name] for s in first]) for name in first[0]},
         "after": np.array([spreads(params, some)["words"] for params in last]),
         "idle": unseen(corpus.train[0]),
+        "counts": decades(corpus.counts),
+        "examples": len(corpus.train[1]),
+        "steps": EVERY * looks,
     }

@@ -83,6 +83,10 @@ def adagrad_by_c(learning_rate, *, eps=1e-7):
     return lift(Unrooted(learning_rate, eps, 0.0, 0.0))
 
 
+def swapped_decay(learning_rate, decay=0.9, *, eps=1e-7):
+    return rmsprop(learning_rate, 1 - decay if isinstance(decay, float) else decay, eps=eps)
+
+
 def eps_inside(learning_rate, decay=0.9, *, eps=1e-7):
     return rmsprop(learning_rate, decay, eps=0.0, eps_root=eps)
 
@@ -108,6 +112,8 @@ WRONG = [
     (5, "adagrad", adagrad_by_c),
     (5, "adagrad", started_at_a_tenth),
     (6, "rmsprop", rmsprop_by_s),
+    (6, "rmsprop", swapped_decay),
+    (6, "adagrad", adagrad_by_c),
     (6, "rmsprop", eps_inside),
     (6, "adagrad", forgetful_adagrad),
     (6, "adagrad", started_at_a_tenth),

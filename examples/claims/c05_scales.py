@@ -132,8 +132,9 @@ def verdict(result: dict[str, Any]) -> str:
         f"are all of one size. The numbers are not what this text shows. Its words' gradients span "
         f"{result['words'].mean():.1f} orders of magnitude ({result['after'].mean():.1f} after "
         f"training), and single elements {result['elements'].mean():.1f} but for the outermost 1%, not "
-        f"4 to 5, though a longer text has rarer words; and SGD's lowest loss in {result['steps']} steps "
-        f"is reached {' and '.join(text)}, not 100 to 1,000 times. Such factors need rare features that matter as much as frequent ones, and exact gradients: over "
+        f"4 to 5, though a longer text has rarer words; and SGD's lowest loss in {result['steps']} "
+        f"steps is reached {' and '.join(text)}, not 100 to 1,000 times. Such factors appear here with "
+        f"rare features that matter as much as frequent ones, and exact gradients: over "
         f"{result['spreads'][-1]:g} decades, with every weight to be found, RMSProp gains {orders[0]} "
         f"orders and Adagrad {orders[1]}. From minibatches nobody learns a word before it occurs."
     )

@@ -1,6 +1,7 @@
 """Curves: losses with bands over seeds, sensitivity to the learning rate, effective rates."""
 
 import pathlib
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ def loss_curves(
     *,
     lang: str = "en",
     title: str | None = None,
-    labels: Mapping[str, str] | None = None,
+    rates: Mapping[str, float] | None = None,
     log: bool = True,
 ) -> pathlib.Path:
     """Draws losses against steps, with bands from the lowest to the highest seed.
@@ -28,7 +29,7 @@ def loss_curves(
       out: the file, ``.png``, ``.svg`` or ``.pdf``.
       lang: ``"en"`` or ``"pt"``.
       title: by default what the picture shows.
-      labels: what the legend adds to a rule's name, by name.
+      rates: learning rates by name, for the legend.
       log: a logarithmic axis, where every loss is positive.
 
     Returns:
@@ -48,8 +49,12 @@ def loss_curves(
     for i, (name, losses) in enumerate(runs.items()):
         style, steps = styles(runs)[name], np.arange(losses.shape[1])
         every = max(1, len(steps) // 10)
-        line = {"color": style.colour, "marker": style.marker, "markevery": (i * every // len(runs), every)}
-        label = ", ".join(filter(None, (words(name), (labels or {}).get(name, ""))))
+        line = {
+            "color": style.colour,
+            "marker": style.marker,
+            "markevery": (i * every // len(runs), every),
+        }
+        label = words.rule(name, (rates or {}).get(name))
         axes.plot(steps, np.median(losses, axis=0), style.line, lw=2.5, ms=8, label=label, **line)
         axes.fill_between(
             steps, losses.min(axis=0), losses.max(axis=0), color=style.colour, alpha=0.2, lw=0
@@ -103,7 +108,7 @@ def sensitivity_curves(
     axes.set_xscale("log")
     least = _least(runs)
     for i, (name, values) in enumerate(runs.items()):
-        style, lost = styles(runs)[name], ~np.isfinite(values).all(axis=1)
+        style, lost = styles(runs)[name], np.logical_not(np.isfinite(values).all(axis=1))
         kept = np.where(lost[:, None], np.nan, np.maximum(values, least))
         middle, look = np.median(kept, axis=1), {"color": style.colour, "marker": style.marker}
         axes.plot(rates, middle, style.line, lw=2.5, ms=8, label=words(name), **look)
@@ -180,7 +185,7 @@ def _least(runs: Mapping[str, np.ndarray]) -> float:
 
 
 def _axes(words: Words, title: str, x: str, y: str) -> tuple[Any, Any]:
-    figure = new_figure()
+    figure = new_figure(width=12)
     axes = figure.subplots()
     dress(axes, title, words(x), words(y))
     axes.grid(alpha=0.3)
@@ -191,7 +196,9 @@ def _axes(words: Words, title: str, x: str, y: str) -> tuple[Any, Any]:
 
 
 def _finish(figure: Any, axes: Any, note: str, path: pathlib.Path) -> None:
-    axes.legend(fontsize=TICK, framealpha=0.85, edgecolor="none")
-    if note:
-        axes.text(0.01, 0.01, note, transform=axes.transAxes, fontsize=TICK, va="bottom")
+    """The legend beside the axes, where it hides no curve."""
+    handles, _ = axes.get_legend_handles_labels()
+    look: Any = {"fontsize": TICK, "title_fontsize": TICK, "frameon": False, "labelspacing": 0.8}
+    title = "\n".join(textwrap.wrap(note, 24)) or None
+    figure.legend(handles=handles, loc="outside right upper", title=title, alignment="left", **look)
     save(figure, path)

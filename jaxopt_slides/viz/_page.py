@@ -42,7 +42,9 @@ def page(stage: Stage, runners: list[Any], words: Words, title: str) -> str:
         "rows": "\n".join(_row(i, r, words) for i, r in enumerate(runners)),
         "data": _data(runners, words, steps, height),
     }
-    return re.sub(r"\{\{([^}]+)\}\}", lambda match: values[match[1]], TEMPLATE.read_text(encoding="utf-8"))
+    return re.sub(
+        r"\{\{([^}]+)\}\}", lambda match: values[match[1]], TEMPLATE.read_text(encoding="utf-8")
+    )
 
 
 def _background(stage: Stage) -> str:
@@ -70,13 +72,16 @@ def _group(i: int, runner: Any) -> str:
 def _row(i: int, runner: Any, words: Words) -> str:
     """One rule's line of the table: shown or not, how it looks, its loss."""
     colour, label = runner.style.colour, html.escape(runner.label)
+    name = f"{html.escape(words('show'))} {label}"
     key = (
         f'<svg viewBox="-20 -10 40 20" aria-hidden="true">'
         f'<path d="M-20 0H20" stroke="{colour}" stroke-width="3"/>'
         f'<path d="{SHAPES[runner.style.marker]}" fill="{colour}"/></svg>'
     )
-    box = f'<input type="checkbox" id="show{i}" checked aria-label="{html.escape(words("show"))} {label}">'
-    return f'<tr><td>{box}</td><th scope="row">{key} {label}</th><td class="loss" id="loss{i}"></td></tr>'
+    box = f'<input type="checkbox" id="show{i}" checked aria-label="{name}">'
+    return (
+        f'<tr><td>{box}</td><th scope="row">{key} {label}</th><td class="loss" id="loss{i}"></td></tr>'
+    )
 
 
 def _points(pixels: np.ndarray, height: int) -> list[Any]:

@@ -46,7 +46,7 @@ def contour_race(
     *,
     lang: str = "en",
     title: str | None = None,
-    labels: Mapping[str, str] | None = None,
+    rates: Mapping[str, float] | None = None,
     frames: int = 100,
     fps: int = 12,
     progress: bool = False,
@@ -60,7 +60,7 @@ def contour_race(
         slider, which needs nothing else).
       lang: ``"en"`` or ``"pt"``.
       title: by default the landscape's name.
-      labels: what the legend adds to a rule's name, by name.
+      rates: learning rates by name, for the legend.
       frames: how many frames a GIF has at most.
       fps: frames per second of a GIF.
       progress: show a bar while a GIF is drawn, where tqdm is installed.
@@ -78,7 +78,7 @@ def contour_race(
       >>> jos.viz.contour_race(saddle, paths, "race.gif", lang="pt")  # doctest: +SKIP
       PosixPath('race.gif')
     """
-    show = _Show(landscape, paths, Words(lang), title, labels, frames, fps, progress)
+    show = _Show(landscape, paths, Words(lang), title, rates, frames, fps, progress)
     return _draw("contour_race", contour_stage, show, out)
 
 
@@ -89,7 +89,7 @@ def surface_race(
     *,
     lang: str = "en",
     title: str | None = None,
-    labels: Mapping[str, str] | None = None,
+    rates: Mapping[str, float] | None = None,
     frames: int = 100,
     fps: int = 12,
     progress: bool = False,
@@ -102,7 +102,7 @@ def surface_race(
       out: the file: ``.png``, ``.gif`` or ``.html``, as in :func:`contour_race`.
       lang: ``"en"`` or ``"pt"``.
       title: by default the landscape's name.
-      labels: what the legend adds to a rule's name, by name.
+      rates: learning rates by name, for the legend.
       frames: how many frames a GIF has at most.
       fps: frames per second of a GIF.
       progress: show a bar while a GIF is drawn, where tqdm is installed.
@@ -120,7 +120,7 @@ def surface_race(
       >>> jos.viz.surface_race(saddle, paths, "race.html")  # doctest: +SKIP
       PosixPath('race.html')
     """
-    show = _Show(landscape, paths, Words(lang), title, labels, frames, fps, progress)
+    show = _Show(landscape, paths, Words(lang), title, rates, frames, fps, progress)
     return _draw("surface_race", surface_stage, show, out)
 
 
@@ -131,15 +131,14 @@ class _Show(NamedTuple):
     paths: Paths
     words: Words
     title: str | None
-    labels: Mapping[str, str] | None
+    rates: Mapping[str, float] | None
     frames: int
     fps: int
     progress: bool
 
     def label(self, name: str) -> str:
         """The legend's text for a rule."""
-        more = (self.labels or {}).get(name, "")
-        return f"{self.words(name)}, {more}" if more else self.words(name)
+        return self.words.rule(name, (self.rates or {}).get(name))
 
 
 def _draw(owner: str, stage_of: Callable[..., Stage], show: _Show, out: Any) -> pathlib.Path:
@@ -178,7 +177,17 @@ def _legend(show: _Show) -> list[Any]:
 
     look = styles(show.paths)
     return [
-        Line2D([], [], color=s.colour, marker=s.marker, ls=s.line, lw=2.5, ms=10, mec="white", label=show.label(n))
+        Line2D(
+            [],
+            [],
+            color=s.colour,
+            marker=s.marker,
+            ls=s.line,
+            lw=2.5,
+            ms=10,
+            mec="white",
+            label=show.label(n),
+        )
         for n, s in look.items()
     ]
 
@@ -198,7 +207,16 @@ class _Overlay:
             Line2D([], [], color=r.style.colour, lw=2.5, path_effects=halo, **plain) for r in runners
         ]
         self.marks = [
-            Line2D([], [], color=r.style.colour, marker=r.style.marker, ms=12, mec="white", mew=1.4, **plain)
+            Line2D(
+                [],
+                [],
+                color=r.style.colour,
+                marker=r.style.marker,
+                ms=12,
+                mec="white",
+                mew=1.4,
+                **plain,
+            )
             for r in runners
         ]
         self.count = figure.text(0.985, 0.03, "", fontsize=LABEL, ha="right")
@@ -223,10 +241,21 @@ def _save_gif(stage: Stage, runners: list[Runner], show: _Show, path: pathlib.Pa
     steps = len(runners[0].line) - 1
     at = np.unique(np.linspace(0, steps, min(show.frames, steps + 1)).round().astype(int))
     overlay = _Overlay(stage, runners, show.words)
-    palette = overlay.frame(steps).quantize(COLOURS, dither=Dither.NONE)
+    palette = _palette(overlay.frame(steps), [r.style.colour for r in runners])
     images = [
         overlay.frame(int(step)).quantize(palette=palette, dither=Dither.NONE)
         for step in watched(at, path.name, show.progress)
     ]
     durations = [round(1000 / show.fps)] * (len(images) - 1) + [HOLD]
     images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0)
+
+
+def _palette(picture: Any, colours: list[str]) -> Any:
+    """A picture of few colours, the rules' own exactly among them."""
+    from PIL.Image import Dither
+    from PIL.ImageColor import getrgb
+
+    few = picture.quantize(COLOURS - len(colours), dither=Dither.NONE)
+    own = [value for colour in colours for value in getrgb(colour)]
+    few.putpalette(few.getpalette()[: 3 * (COLOURS - len(colours))] + own)
+    return few

@@ -1,5 +1,6 @@
 """What the pictures show, as arrays: nothing here draws."""
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from jaxopt_slides._core.hyperparams import hyperparams
 from jaxopt_slides._core.types import GradientTransformation
 from jaxopt_slides._core.words import as_integer, shown
+from jaxopt_slides._rules.adadelta import AdadeltaState
+from jaxopt_slides._rules.adam import AdamState
 from jaxopt_slides.diagnostics import effective_learning_rate
 from jaxopt_slides.landscapes import Landscape
 from jaxopt_slides.training.fit import Fit, fit
@@ -33,7 +36,7 @@ def watched(things: Iterable[Any], what: str, progress: bool) -> Iterable[Any]:
 def _require(owner: str, optimizers: Any, **counts: Any) -> None:
     if not isinstance(optimizers, Mapping) or not optimizers:
         raise ValueError(
-            f"{owner}: expected optimizers by name, such as {{'sgd': sgd(0.1)}}, got {shown(optimizers)}."
+            f"{owner}: expected optimizers by name, as in {{'sgd': sgd(0.1)}}, got {shown(optimizers)}."
         )
     for name, value in counts.items():
         known = as_integer(value)
@@ -139,6 +142,10 @@ def score(landscape: Landscape, path: Any) -> np.ndarray:
     return np.where(last <= first, np.maximum(last, 0), np.inf)
 
 
+def _path_at(landscape: Landscape, make: Any, steps: int, rate: Any, key: jax.Array) -> jax.Array:
+    return _path(_run(landscape, make(rate), steps, key, ("params",)))
+
+
 def sensitivity(
     landscape: Landscape,
     rules: Mapping[str, Callable[[Any], GradientTransformation]],
@@ -173,7 +180,7 @@ def sensitivity(
     keys, rates = jax.random.split(jax.random.key(0), seeds), jnp.asarray(rates, float)
     scores = {}
     for name, make in watched(rules.items(), "sweep", progress):
-        one = lambda rate, key, make=make: _path(_run(landscape, make(rate), steps, key, ("params",)))
+        one = functools.partial(_path_at, landscape, make, steps)
         every = jax.jit(jax.vmap(jax.vmap(one, (None, 0)), (0, None)))
         scores[name] = score(landscape, np.asarray(every(rates, keys)))
     return scores
@@ -181,8 +188,6 @@ def sensitivity(
 
 def _rate(taken: Taken) -> jax.Array:
     """The effective learning rates; those of a rule that divides by nothing are its learning rate."""
-    if hasattr(taken.state, "mean_square_update") or hasattr(taken.state, "mean"):
-        raise TypeError(f"effective_rates: {taken.tx!r:.80} has none that its gradient is multiplied with.")
     try:
         return effective_learning_rate(taken.tx, taken.state)
     except ValueError:
@@ -215,6 +220,11 @@ def effective_rates(
       True
     """
     _require("effective_rates", optimizers, steps=steps)
+    for name, tx in optimizers.items():
+        if isinstance(tx.init(landscape.begin()), AdadeltaState | AdamState):
+            raise TypeError(
+                f"effective_rates: the updates of {name!r} are not a rate times the gradient."
+            )
     key = jax.random.key(seed)
     results = {n: _run(landscape, tx, steps, key, {"rate": _rate}) for n, tx in optimizers.items()}
     return {name: np.asarray(result.history["rate"])[1:] for name, result in results.items()}

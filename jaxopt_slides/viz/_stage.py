@@ -10,7 +10,9 @@ from jaxopt_slides.viz._runs import heights, outside
 from jaxopt_slides.viz._style import LABEL, TICK, TITLE, new_figure
 from jaxopt_slides.viz._words import Words
 
-STEEP = 30  # where the highest point is this many times the median above the lowest, heights are logarithms
+STEEP = (
+    30  # where the highest point is this many times the median above the lowest, heights are logarithms
+)
 
 
 class Stage(NamedTuple):
@@ -34,7 +36,9 @@ class Stage(NamedTuple):
         """What is on the canvas, as a Pillow image."""
         from PIL import Image
 
-        return Image.frombytes("RGBA", self.size, bytes(self.figure.canvas.buffer_rgba())).convert("RGB")
+        return Image.frombytes("RGBA", self.size, bytes(self.figure.canvas.buffer_rgba())).convert(
+            "RGB"
+        )
 
 
 class Relief(NamedTuple):
@@ -126,6 +130,7 @@ def surface_stage(landscape: Landscape, words: Words, title: str, dpi: int, lege
     axes.set_box_aspect((1.25, 1, 0.62), zoom=1.12)
     axes.set_zlabel(words("log loss" if land.logarithmic else "loss"), fontsize=LABEL, labelpad=6)
     axes.zaxis.set_major_formatter(words.formatter())
+    axes.locator_params(nbins=5)
     _finish(figure, axes, words, title, legend)
 
     def pixels(path: np.ndarray) -> np.ndarray:

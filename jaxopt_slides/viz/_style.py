@@ -1,5 +1,6 @@
 """How pictures look: colours, markers, sizes. matplotlib is imported here, when something is drawn."""
 
+import pathlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -59,16 +60,14 @@ def dress(axes: Any, title: str, x: str, y: str) -> None:
     axes.tick_params(labelsize=TICK)
 
 
-def save(figure: Any, out: Any) -> None:
+def save(figure: Any, out: pathlib.Path) -> None:
     """Saves a figure as what its suffix says."""
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out)
 
 
-def suffix_of(owner: str, out: Any, known: tuple[str, ...]) -> Any:
+def suffix_of(owner: str, out: Any, known: tuple[str, ...]) -> pathlib.Path:
     """The path, if its suffix is one that can be drawn."""
-    import pathlib
-
     path = pathlib.Path(out)
     if path.suffix.lower() not in known:
         raise ValueError(f"{owner}: the file must end in {' or '.join(known)}, got {shown(str(out))}.")

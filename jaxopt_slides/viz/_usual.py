@@ -30,7 +30,7 @@ RULES: dict[str, Callable[[float], GradientTransformation]] = {
 # In the order of RULES, by the landscape's name.
 _OTHERWISE = (0.01, 0.005, 0.005, 0.3, 10.0, 0.05, 0.1)
 _RATES = {
-    "long narrow valley": (0.45, 0.15, 0.15, 1.5, 50.0, 0.2, 0.3),
+    "long narrow valley": (0.45, 0.3, 0.3, 2.0, 80.0, 0.2, 0.3),
     "Beale": (0.01, 0.003, 0.003, 0.5, 20.0, 0.05, 0.2),
     "Rosenbrock": (0.001, 0.0005, 0.0005, 0.5, 5.0, 0.02, 0.1),
     "Himmelblau": (0.003, 0.002, 0.002, 0.8, 10.0, 0.1, 0.2),

@@ -30,7 +30,10 @@ WORDS: dict[str, tuple[str, str]] = {  # a key: in English, in Portuguese
         "Cada taxa de aprendizado (× no topo: divergiu ou não saiu)",
     ),
     "losses": ("Loss against steps", "Perda em função dos passos"),
-    "band": ("bands: from the lowest to the highest of {} seeds", "faixas: do mínimo ao máximo de {} sementes"),
+    "band": (
+        "bands: from the lowest to the highest of {} seeds",
+        "faixas: do mínimo ao máximo de {} sementes",
+    ),
     "race": ("Race: {}", "Corrida: {}"),
     "race on a surface": ("Race on a surface: {}", "Corrida na superfície: {}"),
     "play": ("Play", "Tocar"),
@@ -100,6 +103,10 @@ class Words:
         for part in ("quadratic", "condition number", "turned by", "degrees"):
             name = name.replace(part, self(part))
         return name
+
+    def rule(self, name: str, rate: float | None = None) -> str:
+        """A rule's name, with its learning rate."""
+        return self(name) if rate is None else f"{self(name)}, α = {self.number(rate)}"
 
     def number(self, value: float) -> str:
         """A number in as few digits as show it; in Portuguese with a decimal comma."""

@@ -204,7 +204,8 @@ class _Overlay:
         halo = [Stroke(linewidth=4.5, foreground="white"), Normal()]
         plain: Any = {"transform": None, "figure": figure}  # no transform: pixels
         self.lines = [
-            Line2D([], [], color=r.style.colour, lw=2.5, path_effects=halo, **plain) for r in runners
+            Line2D([], [], color=r.style.colour, ls=r.style.line, lw=2.5, path_effects=halo, **plain)
+            for r in runners
         ]
         self.marks = [
             Line2D(

@@ -138,9 +138,10 @@ def test_a_rule_can_be_hidden_and_the_losses_follow(page):
     slide(page, int(attribute(page, "slider", "max")))
     assert page.find_element(By.ID, "loss0").text != start
     page.find_element(By.ID, "show0").click()
-    assert attribute(page, "runner0", "visibility") == "hidden"
+    assert attribute(page, "path0", "visibility") == "hidden"
+    assert attribute(page, "mark0", "visibility") == "hidden"
     page.find_element(By.ID, "show0").click()
-    assert attribute(page, "runner0", "visibility") == "visible"
+    assert attribute(page, "mark0", "visibility") == "visible"
 
 
 def test_no_console_message_and_no_request(page):

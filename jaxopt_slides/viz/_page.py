@@ -38,7 +38,7 @@ def page(stage: Stage, runners: list[Any], words: Words, title: str) -> str:
         "height": str(height),
         "steps": str(steps),
         "background": _background(stage),
-        "runners": "\n".join(_group(i, r) for i, r in enumerate(runners)),
+        "runners": "\n".join(draw(i, r) for draw in (_path, _mark) for i, r in enumerate(runners)),
         "rows": "\n".join(_row(i, r, words) for i, r in enumerate(runners)),
         "data": _data(runners, words, steps, height),
     }
@@ -59,14 +59,18 @@ def _dashes(runner: Any) -> str:
     return ' stroke-dasharray="14 9"' if runner.style.line == "--" else ""
 
 
-def _group(i: int, runner: Any) -> str:
-    """One rule's path and marker, still empty."""
-    colour = runner.style.colour
+def _path(i: int, runner: Any) -> str:
+    """One rule's path, still empty."""
     return (
-        f'<g id="runner{i}"><path id="halo{i}" class="halo"/>'
-        f'<path id="line{i}" class="line" stroke="{colour}"{_dashes(runner)}/>'
-        f'<path id="mark{i}" class="mark" fill="{colour}" d="{SHAPES[runner.style.marker]}"/></g>'
+        f'<g id="path{i}"><path id="halo{i}" class="halo"/>'
+        f'<path id="line{i}" class="line" stroke="{runner.style.colour}"{_dashes(runner)}/></g>'
     )
+
+
+def _mark(i: int, runner: Any) -> str:
+    """One rule's marker, over every path."""
+    shape, colour = SHAPES[runner.style.marker], runner.style.colour
+    return f'<path id="mark{i}" class="mark" fill="{colour}" d="{shape}"/>'
 
 
 def _row(i: int, runner: Any, words: Words) -> str:

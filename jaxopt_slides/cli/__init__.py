@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from jaxopt_slides import viz
 from jaxopt_slides.cli._arguments import (
     SIX,
     Parser,
@@ -23,6 +22,7 @@ from jaxopt_slides.cli._arguments import (
 )
 from jaxopt_slides.cli._commands import CURVES, RACES, race, show, sweep
 from jaxopt_slides.landscapes import LANDSCAPES
+from jaxopt_slides.viz import LANGUAGES, RULES
 
 VIEWS = ("contour", "surface", "loss", "rates")
 
@@ -44,13 +44,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_shared(command: argparse.ArgumentParser, steps: int) -> None:
-    landscapes, known = ", ".join(LANDSCAPES), ", ".join(viz.RULES)
+    landscapes, known = ", ".join(LANDSCAPES), ", ".join(RULES)
     kind = one_of(LANDSCAPES, "landscape")
     add = command.add_argument
     add("--landscape", type=kind, default="valley", metavar="NAME", help=f"{landscapes} (%(default)s)")
     add("--rules", type=rules, default=SIX, metavar="NAME,NAME", help=f"of {known} (%(default)s)")
     add("--steps", type=count(1), default=steps, metavar="N", help="that each rule takes (%(default)s)")
-    lang = one_of(viz.LANGUAGES, "language")
+    lang = one_of(LANGUAGES, "language")
     add("--lang", type=lang, default="en", help="of the words in the picture: en or pt (%(default)s)")
     add("--title", help="of the picture, instead of its own")
     add("--quiet", action="store_true", help="no progress bar, and no report of what was written")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from jaxopt_slides import viz
+from jaxopt_slides.viz import RULES
 from jaxopt_slides.viz._words import close
 
 COMMANDS = ("race", "sweep", "list")
@@ -41,7 +41,7 @@ def one_of(known: Any, what: str) -> Callable[[str], str]:
 
 def rules(word: str) -> list[str]:
     """Names of rules with commas between them, each once."""
-    names = [one_of(viz.RULES, "rule")(name.strip()) for name in word.split(",") if name.strip()]
+    names = [one_of(RULES, "rule")(name.strip()) for name in word.split(",") if name.strip()]
     if not names:
         raise argparse.ArgumentTypeError(f"expected names with commas between them, such as {SIX}")
     return list(dict.fromkeys(names))
@@ -52,7 +52,7 @@ def rate(word: str) -> tuple[str, float]:
     name, equals, value = word.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE, such as sgd=0.1, got {word!r}")
-    return one_of(viz.RULES, "rule")(name), positive(value)
+    return one_of(RULES, "rule")(name), positive(value)
 
 
 def positive(word: str) -> float:

@@ -6,9 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from jaxopt_slides import viz
 from jaxopt_slides.cli._arguments import Usage, either
 from jaxopt_slides.landscapes import LANDSCAPES, Landscape
+from jaxopt_slides.viz import (
+    RULES,
+    contour_race,
+    effective_rate_curves,
+    effective_rates,
+    heights,
+    loss_curves,
+    sensitivity,
+    sensitivity_curves,
+    surface_race,
+    usual_optimizers,
+    usual_rates,
+)
+from jaxopt_slides.viz import race as run_race
 
 RACES = (".png", ".gif", ".html")
 CURVES = (".png", ".svg", ".pdf")
@@ -29,20 +42,20 @@ def race(options: argparse.Namespace) -> None:
         raise Usage(
             f"--learning-rate {idle[0]}: {idle[0]!r} is not among --rules {','.join(options.rules)}."
         )
-    optimizers = viz.usual_optimizers(landscape, options.rules, given)
+    optimizers = usual_optimizers(landscape, options.rules, given)
     {"loss": _losses, "rates": _effective}.get(view, _draw_race)(options, view, optimizers, out)
     if not options.quiet:
         print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
 
 
 def _rates_of(landscape: Landscape, options: argparse.Namespace) -> dict[str, float]:
-    return viz.usual_rates(landscape) | dict(options.learning_rate)
+    return usual_rates(landscape) | dict(options.learning_rate)
 
 
 def _draw_race(options: Any, view: str, optimizers: Any, out: pathlib.Path) -> None:
     landscape, progress = LANDSCAPES[options.landscape], not options.quiet
-    paths = viz.race(landscape, optimizers, options.steps, progress=progress)
-    (viz.contour_race if view == "contour" else viz.surface_race)(
+    paths = run_race(landscape, optimizers, options.steps, progress=progress)
+    (contour_race if view == "contour" else surface_race)(
         landscape,
         paths,
         out,
@@ -57,17 +70,17 @@ def _draw_race(options: Any, view: str, optimizers: Any, out: pathlib.Path) -> N
 
 def _losses(options: Any, _: str, optimizers: Any, out: pathlib.Path) -> None:
     landscape = LANDSCAPES[options.landscape]
-    runs = [viz.race(landscape, optimizers, options.steps, seed) for seed in range(options.seeds)]
-    losses = {n: np.stack([viz.heights(landscape, run[n]) for run in runs]) for n in optimizers}
+    runs = [run_race(landscape, optimizers, options.steps, seed) for seed in range(options.seeds)]
+    losses = {n: np.stack([heights(landscape, run[n]) for run in runs]) for n in optimizers}
     rates = _rates_of(landscape, options)
-    viz.loss_curves(losses, out, lang=options.lang, title=options.title, rates=rates)
+    loss_curves(losses, out, lang=options.lang, title=options.title, rates=rates)
 
 
 def _effective(options: Any, _: str, optimizers: Any, out: pathlib.Path) -> None:
     if no := [name for name in optimizers if name in ("adadelta", "adam")]:
         raise Usage(f"--view rates: {no[0]}'s update is not a rate times the gradient; leave it out.")
-    rates = viz.effective_rates(LANDSCAPES[options.landscape], optimizers, options.steps)
-    viz.effective_rate_curves(rates, out, lang=options.lang, title=options.title)
+    rates = effective_rates(LANDSCAPES[options.landscape], optimizers, options.steps)
+    effective_rate_curves(rates, out, lang=options.lang, title=options.title)
 
 
 def sweep(options: argparse.Namespace) -> None:
@@ -76,15 +89,15 @@ def sweep(options: argparse.Namespace) -> None:
         raise Usage(
             f"--lowest must be below --highest, got {options.lowest:g} and {options.highest:g}."
         )
-    landscape, rules = LANDSCAPES[options.landscape], {n: viz.RULES[n] for n in options.rules}
+    landscape, rules = LANDSCAPES[options.landscape], {n: RULES[n] for n in options.rules}
     rates = np.geomspace(options.lowest, options.highest, options.count)
     ask: Any = (options.steps, options.seeds)
-    scores = viz.sensitivity(landscape, rules, rates, *ask, progress=not options.quiet)
+    scores = sensitivity(landscape, rules, rates, *ask, progress=not options.quiet)
     print(*_table(landscape, rates, scores), sep="\n")
     if options.out:
         look: Any = {"lang": options.lang, "title": options.title}
         leave = not landscape.is_minimum
-        viz.sensitivity_curves(rates, scores, options.out, steps_to_leave=leave, **look)
+        sensitivity_curves(rates, scores, options.out, steps_to_leave=leave, **look)
         if not options.quiet:
             print(f"{options.out}: {options.out.stat().st_size / 1e3:.0f} kB")
 
@@ -106,6 +119,6 @@ def _table(landscape: Landscape, rates: np.ndarray, scores: dict[str, np.ndarray
 def show(_: argparse.Namespace) -> None:
     """Prints what there is."""
     print("landscapes, and the usual learning rates of the rules on each\n")
-    print(f"{'':14}" + "".join(f"{name:>10}" for name in viz.RULES))
+    print(f"{'':14}" + "".join(f"{name:>10}" for name in RULES))
     for key, landscape in LANDSCAPES.items():
-        print(f"{key:14}" + "".join(f"{rate:10g}" for rate in viz.usual_rates(landscape).values()))
+        print(f"{key:14}" + "".join(f"{rate:10g}" for rate in usual_rates(landscape).values()))

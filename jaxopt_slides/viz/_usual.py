@@ -73,8 +73,8 @@ def usual_optimizers(
       ValueError: an unknown rule; the message says which was probably meant.
 
     Example:
-      >>> jos.viz.usual_optimizers(jos.landscapes.saddle, ["sgd", "adagrad"], {"sgd": 0.1})
-      {'sgd': sgd(learning_rate=0.1), 'adagrad': adagrad(learning_rate=0.1, eps=1e-07, eps_root=0.0)}
+      >>> jos.viz.usual_optimizers(jos.landscapes.saddle, ["sgd", "momentum"], {"sgd": 0.1})
+      {'sgd': sgd(learning_rate=0.1), 'momentum': momentum(learning_rate=0.02, mu=0.9)}
     """
     rates = usual_rates(landscape) | dict(rates or {})
     names = list(names)

@@ -55,9 +55,8 @@ def relief(landscape: Landscape, size: int) -> Relief:
     """The landscape on a grid; logarithms where a few walls would flatten everything else."""
     x, y, z = landscape.grid(size)
     low = z.min()
-    logarithmic = landscape.is_minimum and z.max() - low > STEEP * (np.median(z) - low)
-    steep = landscape.is_minimum and z.max() - low > 1000
-    logarithmic = bool(logarithmic or steep)
+    steep = z.max() - low > min(HIGH, STEEP * (np.median(z) - low))
+    logarithmic = bool(landscape.is_minimum and steep)
 
     def shown_as(values: np.ndarray) -> np.ndarray:
         return np.log1p(np.maximum(values, 0)) if logarithmic else values
@@ -68,7 +67,7 @@ def relief(landscape: Landscape, size: int) -> Relief:
 def within(landscape: Landscape, path: np.ndarray) -> np.ndarray:
     """The path ``[steps, 2]`` inside the box: NaN outside, but for where it crosses the edge.
 
-    Past the third axis and beyond, a path is seen from above.
+    Of more than two dimensions, the first two are drawn.
     """
     plane = np.array(path[:, :2], np.float64)
     out = outside(landscape, plane)
@@ -127,8 +126,8 @@ def surface_stage(landscape: Landscape, words: Words, title: str, dpi: int, lege
     axes.plot_surface(x, y, z, cmap=_greys(), rcount=60, ccount=60, lw=0, antialiased=False, alpha=1)
     axes.plot_wireframe(x, y, z, rcount=15, ccount=15, color="#8a94a0", lw=0.6)
     axes.view_init(elev=42, azim=-62)
-    axes.set_box_aspect((1.25, 1, 0.62), zoom=1.12)
-    axes.set_zlabel(words("log loss" if land.logarithmic else "loss"), fontsize=LABEL, labelpad=6)
+    axes.set_box_aspect((1.25, 1, 0.62), zoom=1.02)
+    axes.set_zlabel(words("log loss" if land.logarithmic else "loss"), fontsize=LABEL, labelpad=9)
     axes.zaxis.set_major_formatter(words.formatter())
     axes.locator_params(nbins=5)
     _finish(figure, axes, words, title, legend)
@@ -152,7 +151,7 @@ def _greys() -> Any:
 def _finish(figure: Any, axes: Any, words: Words, title: str, legend: list[Any]) -> None:
     """What both stages share; afterwards the layout is final."""
     if title:
-        figure.suptitle(title, fontsize=TITLE)
+        figure.suptitle(title, fontsize=TITLE, x=0.03, ha="left")
     axes.set_xlabel("x", fontsize=LABEL)
     axes.set_ylabel("y", fontsize=LABEL)
     axes.tick_params(labelsize=TICK)

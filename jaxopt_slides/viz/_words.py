@@ -14,7 +14,6 @@ WORDS: dict[str, tuple[str, str]] = {  # a key: in English, in Portuguese
     "rule": ("rule", "regra"),
     "loss": ("loss", "perda"),
     "log loss": ("log(1 + loss)", "log(1 + perda)"),
-    "start": ("start", "início"),
     "minimum": ("minimum", "mínimo"),
     "critical point": ("critical point", "ponto crítico"),
     "learning rate": ("learning rate", "taxa de aprendizado"),
@@ -41,7 +40,6 @@ WORDS: dict[str, tuple[str, str]] = {  # a key: in English, in Portuguese
     "speed": ("Speed", "Velocidade"),
     "go to step": ("Go to step", "Ir ao passo"),
     "show": ("show", "mostrar"),
-    "gone": ("gone", "saiu"),
     "keys": (
         "Space plays and pauses; the arrow keys go step by step.",
         "Espaço toca e pausa; as setas andam passo a passo.",

@@ -10,9 +10,8 @@ from jaxopt_slides.viz._runs import heights, outside
 from jaxopt_slides.viz._style import LABEL, TICK, TITLE, new_figure
 from jaxopt_slides.viz._words import Words
 
-STEEP = (
-    30  # where the highest point is this many times the median above the lowest, heights are logarithms
-)
+# Where the highest point is so high, or so many times as high as the median, heights are logarithms.
+HIGH, STEEP = 1000, 30
 
 
 class Stage(NamedTuple):

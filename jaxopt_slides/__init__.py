@@ -4,6 +4,7 @@
 from jaxopt_slides import diagnostics as diagnostics
 from jaxopt_slides import landscapes as landscapes
 from jaxopt_slides import presets as presets
+from jaxopt_slides import viz as viz
 
 # protocol
 from jaxopt_slides._core.apply import apply_updates as apply_updates

@@ -270,6 +270,11 @@ ALLOWED = {  # what each part of the package may import from the package
     "schedules": {"_core", "schedules"},
     "training": {"_core", "_parts", "training"},
     "presets": {"_core", "_rules", "_parts", "schedules", "presets"},
+    "landscapes": {"_core"},
+    "diagnostics": {"_core"},
+    "viz": {"_core", "_rules", "training", "landscapes", "diagnostics", "viz"},
+    "cli": {"landscapes", "viz", "cli"},
+    "__main__": {"cli"},
     "testing": {"testing"},  # black boxes: nothing of the package is known here
 }
 
@@ -282,6 +287,12 @@ def test_imports_point_one_way(path):
     ours = {m.split(".")[1] for m in imported(path) if m.startswith("jaxopt_slides.")}
     assert ours <= ALLOWED[part]
     assert "jaxopt_slides" not in set(imported(path)), "the package's own front door"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_only_viz_imports_matplotlib(path):
+    used = {m.split(".")[0] for m in imported(path)} & {"matplotlib", "mpl_toolkits", "PIL"}
+    assert not used or path.parent.name == "viz"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)

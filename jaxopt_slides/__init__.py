@@ -68,5 +68,6 @@ from jaxopt_slides.schedules import warmup_cosine_decay_schedule as warmup_cosin
 from jaxopt_slides.training.batches import sample_batches as sample_batches
 from jaxopt_slides.training.fit import fit as fit
 from jaxopt_slides.training.step import make_step as make_step
+from jaxopt_slides.training.sweep import sweep as sweep
 
 __version__ = "0.1.0"

@@ -34,7 +34,7 @@ PUBLIC = {
     "schedules": "constant_schedule linear_schedule polynomial_schedule exponential_decay "
     "piecewise_constant_schedule cosine_decay_schedule warmup_cosine_decay_schedule join_schedules "
     "sutskever_schedule",
-    "training": "make_step fit sample_batches",
+    "training": "make_step fit sample_batches sweep",
 }
 NAMES = sorted(name for group in PUBLIC.values() for name in group.split())
 FLAGS = doctest.NORMALIZE_WHITESPACE  # and no ELLIPSIS: an example shows all that it prints

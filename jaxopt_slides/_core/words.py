@@ -38,3 +38,11 @@ def as_integer(value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
+
+
+def require_at_least(owner: str, name: str, value: Any, least: int) -> int:
+    """The value as a Python integer, which must be at least so much."""
+    number = as_integer(value)
+    if number is None or number < least:
+        raise ValueError(f"{owner}: {name} must be an integer, at least {least}, got {shown(value)}.")
+    return number

@@ -12,7 +12,7 @@ import numpy as np
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.types import GradientTransformation, PyTree
-from jaxopt_slides._core.words import as_integer, shown
+from jaxopt_slides._core.words import require_at_least, shown
 from jaxopt_slides.training.batches import source
 from jaxopt_slides.training.recording import recorders
 from jaxopt_slides.training.step import Program, Taken, as_ours, assertive, copied, take_step
@@ -161,7 +161,10 @@ def fit(
     References:
       Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".
     """
-    steps, every = _at_least("steps", steps, 0), _at_least("every", every, 1)
+    steps, every = (
+        require_at_least("fit", "steps", steps, 0),
+        require_at_least("fit", "every", every, 1),
+    )
     program = Program(loss, has_aux, checked=checked, owner="fit").prepared()
     _require_watchers(progress, stop, check_finite)
     tx, (data, xs) = as_ours("fit", tx), source(batches, steps)
@@ -180,13 +183,6 @@ def fit(
     if progress or stop or check_finite:
         raise ValueError("fit: progress, stop and check_finite need concrete values, not jit or vmap.")
     return _scan(program, steps, tx, (params, state), (data, xs(0, steps)))
-
-
-def _at_least(name: str, value: Any, least: int) -> int:
-    number = as_integer(value)
-    if number is None or number < least:
-        raise ValueError(f"fit: {name} must be an integer, at least {least}, got {shown(value)}.")
-    return number
 
 
 def _require_watchers(progress: Any, stop: Any, check_finite: Any) -> None:

@@ -644,6 +644,7 @@ HYPERPARAMETERS = [
         (jos.scale, {}, "step_size-"),
         (jos.scale_by_learning_rate, {}, "learning_rate+"),
         (jos.add_decayed_weights, {}, "weight_decay+"),
+        (jos.project, {}, "low- high- radius+"),
         (jos.trace, {}, "decay01"),
         (jos.ema, {}, "decay01"),
         (jos.scale_by_rms, {}, "decay01 eps+ eps_root+ initial_accumulator_value+"),

@@ -2,7 +2,7 @@
 
     python -m tests.mutants [--only SUBJECT] [--jobs 2] [--list]
 
-A mutant of mutants_table.py or mutants_wrappers.py is one replacement in one source file. The package
+A mutant of mutants_table.py, mutants_wrappers.py or mutants_project.py is one replacement in one source file. The package
 and the laws are imported anew with it, through an import hook that serves the changed source: no file
 is written. Compiled programs of the original would hide a mutant, so jax's caches are cleared every
 time. A mutant breaks one or more subjects (a rule, a part, a wrapper, or something that all of them
@@ -31,11 +31,11 @@ TESTS = Path(__file__).resolve().parent
 PACKAGE = TESTS.parent / "jaxopt_slides"
 sys.path[:0] = [str(TESTS.parent), str(TESTS)]  # as in pytest
 
-from tests import mutants_table, mutants_wrappers  # noqa: E402 (as pytest imports)
+from tests import mutants_project, mutants_table, mutants_wrappers  # noqa: E402 (as pytest imports)
 from tests.mutants_table import RULES, Mutant  # noqa: E402 (as pytest imports)
 
-TABLE = mutants_table.TABLE + mutants_wrappers.TABLE
-SUBJECTS = mutants_table.SUBJECTS | mutants_wrappers.SUBJECTS
+TABLE = mutants_table.TABLE + mutants_wrappers.TABLE + mutants_project.TABLE
+SUBJECTS = mutants_table.SUBJECTS | mutants_wrappers.SUBJECTS | mutants_project.SUBJECTS
 
 LEAST = 25
 # The laws that notice most, cheapest first; the others follow in the order of laws.py.
@@ -45,6 +45,7 @@ KEPT = {
     "mutants",
     "mutants_table",
     "mutants_wrappers",
+    "mutants_project",
 }  # modules of tests/ that import nothing of the package
 
 

@@ -72,7 +72,7 @@ NAMES = [
     ),
     (jos.adagrad(0.1), ["learning_rate", "eps", "eps_root", "initial_accumulator_value"]),
     (jos.adadelta(), ["learning_rate", "rho", "eps"]),
-    (jos.adam(0.1), ["learning_rate", "b1", "b2", "eps"]),
+    (jos.adam(0.1), ["learning_rate", "b1", "b2", "eps", "eps_root"]),
     (jos.trace(0.9), ["decay"]),
     (jos.ema(0.9), ["decay"]),
     (jos.scale(1.0), ["step_size"]),

@@ -43,7 +43,7 @@ def hyperparameter(
     return dataclasses.field(default=default, metadata={"range": allowed})
 
 
-def option(*, default: bool = False) -> Any:
+def option(*, default: Any = False) -> Any:
     """A field that is a static choice: compared by value, part of the tree structure."""
     return dataclasses.field(default=default, metadata={"static": True})
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxopt_slides._core.checks import dtype_of
 from jaxopt_slides._core.dtypes import real, widest
 from jaxopt_slides._core.lift import lift_whole
-from jaxopt_slides._core.rule import Rule, hyperparameter, rule
+from jaxopt_slides._core.rule import Rule, hyperparameter, option, rule
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._core.words import as_integer, shown
 
@@ -34,8 +34,8 @@ class ReduceOnPlateau(Rule):
     rtol: Any = hyperparameter(0)
     atol: Any = hyperparameter(0)
     min_scale: Any = hyperparameter(0, 1)
-    patience: int = 10
-    cooldown: int = 0
+    patience: int = option(default=10)
+    cooldown: int = option(default=0)
 
     name = "reduce_on_plateau"
     State = ReduceOnPlateauState

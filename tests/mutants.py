@@ -2,7 +2,8 @@
 
     python -m tests.mutants [--only SUBJECT] [--jobs 2] [--list]
 
-A mutant of mutants_table.py, mutants_wrappers.py or mutants_project.py is one replacement in one source file. The package
+A mutant of mutants_table.py, mutants_wrappers.py or mutants_project.py is one replacement in one source
+file. The package
 and the laws are imported anew with it, through an import hook that serves the changed source: no file
 is written. Compiled programs of the original would hide a mutant, so jax's caches are cleared every
 time. A mutant breaks one or more subjects (a rule, a part, a wrapper, or something that all of them

@@ -11,7 +11,7 @@ NEAREST = project("the_nearest_update_on_either_side")
 BOX, BALL = project("a_box_is_never_left"), project("a_ball_is_never_left")
 NUMPY, OPTAX = project("against_numpy_and_optax"), project("against_optax")
 SLOPES = project("derivatives_of_a_box")
-OF_BALL = project("derivatives_of_a_ball")
+ROUNDED = project("outside_by_rounding_is_outside")
 
 TABLE = [
     *mutants(
@@ -56,19 +56,18 @@ TABLE = [
             project("nan_stays_and_infinity_goes_to_the_bound"),
         ),
         (
-            "zero passed",
-            "return jnp.where(crossed, (target - jax.lax.stop_gradient(target)) - w, u)",
-            "return u",
-            project("toward_never_passes_zero"),
+            "targets rounded outward",
+            "jnp.where(target < 0, at_least(w",
+            "jnp.where(target > 0, at_least(w",
+            BALL,
         ),
+        ("the update is not rounded", "u = rounded(u, dtypes.given)\n    both", "both", ROUNDED),
         (
-            "flat where zero is passed",
-            "(target - jax.lax.stop_gradient(target)) - w, u)",
-            "-w, u)",
-            OF_BALL,
+            "the end is not rounded",
+            "both = rounded(w + u, promote(dtypes.kept, dtypes.given))\n    return u, rounded(both, dtypes.kept)",
+            "return u, w + u",
+            ROUNDED,
         ),
-        ("targets rounded outward", "below = target < 0", "below = target > 0", BALL),
-        ("the update is not rounded", "u = rounded(u, dtypes.given)\n    both", "both", BALL),
     ),
     *mutants(
         PROJECT,
@@ -77,7 +76,7 @@ TABLE = [
             "one ball a leaf",
             "inside = functools.reduce(operator.and_, same)",
             "inside = next(same)",
-            project("one_ball_for_the_whole_tree", "against_optax"),
+            project("one_leaf_outside_moves_all"),
         ),
         (
             "projected although inside",

@@ -118,7 +118,7 @@ TABLE = [
     ),
     Bad(
         "project without a set",
-        lambda: jos.project(),
+        jos.project,
         TypeError,
         "project: expected a box (low, high or both) or a ball (radius), got neither.",
     ),

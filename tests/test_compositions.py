@@ -83,7 +83,7 @@ LEAVES = st.one_of(
     leaf(jos.clip, numbers),
     leaf(jos.clip_by_global_norm, numbers),
     leaf(jos.zero_nans),
-    leaf(jos.project, low=st.sampled_from([-1.0, None]), high=rates),
+    leaf(jos.project, low=rates),
     leaf(jos.project, radius=numbers),
     leaf(jos.add_decayed_weights, rates, mask=st.sampled_from([None, *MASKS])),
     leaf(jos.freeze, st.sampled_from(MASKS)),

@@ -207,6 +207,22 @@ def test_one_ball_for_the_whole_tree():
         )
 
 
+def test_one_leaf_outside_moves_all():
+    w = {"a": jnp.zeros(2), "b": jnp.zeros(2)}
+    end = moved(jos.project(radius=1.0), w, {"a": jnp.zeros(2), "b": jnp.array([3.0, 4.0])})
+    np.testing.assert_allclose(end["b"], [0.6, 0.8], rtol=1e-6)
+    end = moved(jos.project(radius=1.0), w, {"a": jnp.array([0.6, 0.0]), "b": jnp.array([0.0, 0.9])})
+    assert 1 - 1e-6 < norm(end) <= 1
+    assert end["a"][0] < 0.6
+
+
+@pytest.mark.parametrize(("kept", "given_"), [("float32", "bfloat16"), ("bfloat16", "float32")])
+def test_outside_by_rounding_is_outside(kept, given_):
+    """1.0035 is inside, but bfloat16 makes 1.0078 of it, in the update or in the parameter."""
+    tx = jos.chain(jos.scale(1.0035), jos.project(radius=1.005))
+    assert moved(tx, jnp.zeros(1, kept), jnp.ones(1, given_)) == 1
+
+
 @pytest.mark.parametrize("radius", [0.5, 2.0, 100.0])
 def test_against_optax(radius):
     rng = np.random.default_rng(4)

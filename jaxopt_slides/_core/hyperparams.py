@@ -212,8 +212,8 @@ def _set(node: Node, field: Field, value: Any, labels: tuple[str, ...] = ()) -> 
                 f"{node.rule.name}: {name} cannot become None, which would change the state; make a "
                 f"new {node.rule.name} without it."
             )
-        new = number(value, allowed, node.rule.name, name)
-        return node.with_rule(node.rule.replace(**{name: new}))
+        rule = node.rule.replace(**{name: number(value, allowed, node.rule.name, name)})
+        return node.with_rule(rule)
     children = [_set(c, field, value, (*labels, label)) for label, c in node.children()]
     return node.with_children(children)
 

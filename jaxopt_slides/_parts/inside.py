@@ -80,11 +80,7 @@ def between(leaf: Any, bounds: tuple[Any, Any], dtypes: Dtypes) -> jax.Array:
 @functools.partial(jax.jit, static_argnums=2)
 def toward(w: jax.Array, target: jax.Array, dtypes: Dtypes) -> jax.Array:
     """The update to ``target``, or to the next number that is nearer to 0, after every rounding."""
-    below = target < 0
-    u = jnp.where(below, at_least(w, target, dtypes), at_most(w, target, dtypes))
-    end = w + jax.lax.stop_gradient(u)
-    crossed = jnp.where(below, end > 0, end < 0)  # the target is nearer to 0 than w has digits
-    return jnp.where(crossed, (target - jax.lax.stop_gradient(target)) - w, u)
+    return jnp.where(target < 0, at_least(w, target, dtypes), at_most(w, target, dtypes))
 
 
 @functools.partial(jax.jit, static_argnums=2)

@@ -37,6 +37,7 @@ from jaxopt_slides._parts.parameter_average import average_params as average_par
 from jaxopt_slides._parts.plateau import reduce_on_plateau as reduce_on_plateau
 from jaxopt_slides._parts.precision import accumulator_dtype as accumulator_dtype
 from jaxopt_slides._parts.precision import mixed_precision as mixed_precision
+from jaxopt_slides._parts.project import project as project
 from jaxopt_slides._parts.scaling import scale as scale
 from jaxopt_slides._parts.scaling import scale_by_learning_rate as scale_by_learning_rate
 from jaxopt_slides._parts.scaling import scale_by_schedule as scale_by_schedule

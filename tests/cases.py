@@ -141,6 +141,22 @@ def decayed(gradients, weight_decay, weights=WEIGHTS):
     return oracle.add_decayed_weights(gradients, weight_decay, [weights] * len(gradients))
 
 
+def boxed(gradients, low, high):
+    """The reference of a box at constant weights."""
+    return oracle.project_on_box(gradients, low, high, [WEIGHTS] * len(gradients))
+
+
+def in_ball(gradients, radius):
+    """The reference of a ball at constant weights."""
+    return oracle.project_on_ball(gradients, radius, [WEIGHTS] * len(gradients))
+
+
+def in_ball_terms(gradients, radius):
+    """Its terms: the end and the weight, rounded twice toward the inside, by up to one unit each."""
+    ends = [u + WEIGHTS for u in in_ball(gradients, radius)]
+    return [2 * (np.abs(end) + np.abs(WEIGHTS)) for end in ends]
+
+
 def line(count, init_value, end_value, transition_steps):
     """A straight line from one value to another, which it then keeps."""
     progress = jnp.minimum(jnp.asarray(count, float) / transition_steps, 1.0)
@@ -428,6 +444,7 @@ CHAINS = [
 
 # --- Wrappers: of the rules above, in case a law holds of a rule and not of its wrapper
 
+AT_A_BOUNDARY = "cannot coast: project stops the weights at a boundary"
 WRAPS, UNKNOWN = "and is no linear map of its state", "does not say what it does when"
 HEAD = np.arange(SIZE) < SIZE // 2  # what `in_head` chooses of an array of SIZE elements
 EVERY = {"begin": 1.2, "end": 4.7, "over": 311.0}  # no count at which it is rounded from a half
@@ -574,6 +591,24 @@ WRAPPERS = [
         jos.clip_by_global_norm,
         {"max_norm": 7e5},
         oracle.clip_by_global_norm,
+    ),
+    Case(
+        "project-box",
+        jos.project,
+        {"low": -1.0, "high": 2.5},  # no weight of the laws is exactly there
+        boxed,
+        refuses=AT_A_BOUNDARY,
+        exempt={"dtypes": "it refuses complex leaves"},
+    ),
+    Case("project-ball", jos.project, {"radius": 100.0}, in_ball, in_ball_terms, refuses=AT_A_BOUNDARY),
+    Case(  # most of the weights are at its boundary
+        "project-ball-tight",
+        jos.project,
+        {"radius": 8.0},
+        in_ball,
+        in_ball_terms,
+        refuses=AT_A_BOUNDARY,
+        exempt={"under_transformations": "the norm it asks for is the radius, with derivative 0"},
     ),
     Case("zero_nans", jos.zero_nans, {}, oracle.identity),
     wrapper_case(
@@ -983,6 +1018,8 @@ CENTERED = {c.name for c in CASES if "centered" in c.name or "stddev" in c.name}
 GLOBAL = {
     "clip_by_global_norm",
     "clip_by_global_norm-loose",
+    "project-ball",
+    "project-ball-tight",
     "apply_if_finite-poisoned",
     "nested-wrappers",
 }

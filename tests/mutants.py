@@ -2,8 +2,8 @@
 
     python -m tests.mutants [--only SUBJECT] [--jobs 2] [--list]
 
-A mutant of mutants_table.py, mutants_wrappers.py or mutants_presets.py is one replacement in one
-source file. The package and the laws are imported anew with it, through an import hook that serves the
+A mutant of mutants_table.py, mutants_wrappers.py, mutants_presets.py or mutants_project.py is one
+replacement in one source file. The package and the laws are imported anew with it, through an import hook that serves the
 changed source: no file is written. Compiled programs of the original would hide a mutant, so jax's
 caches are cleared every time. A mutant breaks one or more subjects (a rule, a part, a wrapper, the
 presets of a framework, or something that all of them use) and must be killed on *each*: a law must
@@ -31,11 +31,18 @@ TESTS = Path(__file__).resolve().parent
 PACKAGE = TESTS.parent / "jaxopt_slides"
 sys.path[:0] = [str(TESTS.parent), str(TESTS)]  # as in pytest
 
-from tests import mutants_presets, mutants_table, mutants_wrappers  # noqa: E402 (as pytest imports)
+from tests import (  # noqa: E402 (as pytest imports)
+    mutants_presets,
+    mutants_project,
+    mutants_table,
+    mutants_wrappers,
+)
 from tests.mutants_table import RULES, Mutant  # noqa: E402 (as pytest imports)
 
-TABLE = mutants_table.TABLE + mutants_wrappers.TABLE + mutants_presets.TABLE
-SUBJECTS = mutants_table.SUBJECTS | mutants_wrappers.SUBJECTS | mutants_presets.SUBJECTS
+TABLE = mutants_table.TABLE + mutants_wrappers.TABLE
+TABLE += mutants_presets.TABLE + mutants_project.TABLE
+SUBJECTS = mutants_table.SUBJECTS | mutants_wrappers.SUBJECTS
+SUBJECTS |= mutants_presets.SUBJECTS | mutants_project.SUBJECTS
 
 LEAST = 25
 # The laws that notice most, cheapest first; the others follow in the order of laws.py.
@@ -46,6 +53,7 @@ KEPT = {
     "mutants_presets",
     "mutants_table",
     "mutants_wrappers",
+    "mutants_project",
 }  # modules of tests/ that import nothing of the package
 
 

@@ -256,6 +256,26 @@ def clip_by_global_norm(gradients, max_norm):
     return updates
 
 
+def project_on_box(gradients, low, high, params):
+    """Returns min(max(w + g, low), high) - w, where params lists the weights w of each step."""
+    updates = []
+    for t, (g, w) in enumerate(zip(gradients, params, strict=True)):
+        least, most = _at(low, t) - _array(w), _at(high, t) - _array(w)
+        updates.append(_array(np.minimum(np.maximum(_array(g), least), most)))
+    return updates
+
+
+def project_on_ball(gradients, radius, params):
+    """Returns (w + g) min(1, radius / |w + g|) - w, with the norm over all elements."""
+    updates = []
+    for t, (g, w) in enumerate(zip(gradients, params, strict=True)):
+        end = _array(g) + _array(w)
+        norm = math.sqrt(np.sum(_square(end)))
+        outside = norm > _at(radius, t)
+        updates.append(_array(end * (_at(radius, t) / norm) - w if outside else g))
+    return updates
+
+
 def zero_nans(gradients):
     """Returns 0 for NaN, g otherwise."""
     return [np.where(np.isnan(g), 0.0, g) for g in map(_array, gradients)]

@@ -93,6 +93,8 @@ SUBJECTS = [
     of("adam", jos.adam, **RATE),
     of("clip", jos.clip, max_delta=0.5),
     of("clip_by_global_norm", jos.clip_by_global_norm, couples=True, max_norm=1.0),
+    of("project-box", jos.project, low=-1.0, high=1.0),
+    of("project-ball", jos.project, couples=True, radius=1.0),
     of("zero_nans", jos.zero_nans),
     of("decay-masked", jos.add_decayed_weights, weight_decay=0.1, mask=True),
     of("masked", wrapped(lambda tx: jos.masked(tx, True))),

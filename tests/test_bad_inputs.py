@@ -117,6 +117,92 @@ TABLE = [
         " got ndarray of shape (2,).",
     ),
     Bad(
+        "project without a set",
+        jos.project,
+        TypeError,
+        "project: expected a box (low, high or both) or a ball (radius), got neither.",
+    ),
+    Bad(
+        "project onto a box and a ball",
+        lambda: jos.project(low=0.0, radius=1.0),
+        TypeError,
+        "project: expected a box (low, high or both) or a ball (radius), got both.",
+    ),
+    Bad(
+        "project with bounds out of order",
+        lambda: jos.project(low=1, high=jnp.float32(0.5)),
+        ValueError,
+        "project: low must be at most high, got low 1.0 and high 0.5.",
+    ),
+    Bad(
+        "project with an infinite bound",
+        lambda: jos.project(low=0.0, high=math.inf),
+        ValueError,
+        "project: high must be finite, got inf.",
+    ),
+    Bad(
+        "project with a vector of bounds",
+        lambda: jos.project(low=jnp.zeros(2)),
+        ValueError,
+        "project: low must be a scalar, got an array of shape (2,). To make one per value, map the "
+        "constructor over the values with jax.vmap.",
+    ),
+    Bad(
+        "project with a negative radius",
+        lambda: jos.project(radius=-1.0),
+        ValueError,
+        "project: radius must be finite and at least 0, got -1.0.",
+    ),
+    Bad(
+        "project with a tuple of bounds",
+        lambda: jos.project(low=(0.0, 1.0)),
+        TypeError,
+        "project: low must be a number, a scalar array or a schedule (a callable of the count), got "
+        "tuple (0.0, 1.0).",
+    ),
+    Bad(
+        "project without params",
+        lambda: step(jos.project(low=0.0), params=None),
+        ValueError,
+        "project needs the parameters: call update(updates, state, params).",
+    ),
+    Bad(
+        "project complex parameters onto a box, at init",
+        lambda: jos.project(low=0.0).init({"w": COMPLEX}),
+        TypeError,
+        "project: leaf ['w'] of the params has dtype complex64; complex numbers have no order, so "
+        "neither low nor high. A ball (radius) takes them.",
+    ),
+    Bad(
+        "project complex updates onto a box",
+        lambda: jos.project(high=0.0).update(
+            {"w": COMPLEX}, jos.project(high=0.0).init(W), {"w": COMPLEX}
+        ),
+        TypeError,
+        "project: leaf ['w'] of the updates has dtype complex64; complex numbers have no order, so "
+        "neither low nor high. A ball (radius) takes them.",
+    ),
+    Bad(
+        "project complex parameters with real updates",
+        lambda: jos.project(radius=1.0).update(W, jos.project(radius=1.0).init(W), COMPLEX),
+        TypeError,
+        "project: the only leaf of the params has dtype complex64; the updates have float32 there and "
+        "cannot take complex values.",
+    ),
+    Bad(
+        "project with a bound moved across the other",
+        lambda: jos.with_hyperparams(jos.project(low=0.0, high=1.0), low=2.0),
+        ValueError,
+        "project: low must be at most high, got low 2.0 and high 1.0.",
+    ),
+    Bad(
+        "project with another optimizer's state",
+        lambda: step(jos.project(low=0.0), state=jos.sgd(0.1).init(PARAMS)),
+        TypeError,
+        "project: expected the ProjectState that its init returned, got SGDState. Was this state made "
+        "by another optimizer, or restored from a checkpoint as a plain container?",
+    ),
+    Bad(
         "learning rate a vector",
         lambda: jos.sgd(jnp.ones(2)),
         ValueError,

@@ -83,6 +83,8 @@ LEAVES = st.one_of(
     leaf(jos.clip, numbers),
     leaf(jos.clip_by_global_norm, numbers),
     leaf(jos.zero_nans),
+    leaf(jos.project, low=rates),
+    leaf(jos.project, radius=numbers),
     leaf(jos.add_decayed_weights, rates, mask=st.sampled_from([None, *MASKS])),
     leaf(jos.freeze, st.sampled_from(MASKS)),
     leaf(jos.set_to_zero),

@@ -28,7 +28,7 @@ PUBLIC = {
     "hyperparams with_hyperparams",
     "rules": "sgd momentum nesterov rmsprop adagrad adadelta adam",
     "parts": "scale scale_by_learning_rate scale_by_schedule trace scale_by_rms scale_by_stddev "
-    "scale_by_rss ema add_decayed_weights clip clip_by_global_norm zero_nans",
+    "scale_by_rss ema add_decayed_weights clip clip_by_global_norm zero_nans project",
     "wrappers": "masked partition freeze apply_if_finite multi_steps average_params reduce_on_plateau "
     "checked mixed_precision accumulator_dtype as_static as_arrays",
     "schedules": "constant_schedule linear_schedule polynomial_schedule exponential_decay "
@@ -268,6 +268,8 @@ ALLOWED = {  # what each part of the package may import from the package
     "_rules": {"_core", "_rules"},
     "_parts": {"_core", "_rules", "_parts"},
     "schedules": {"_core", "schedules"},
+    "landscapes": {"_core"},
+    "diagnostics": {"_core"},
     "training": {"_core", "_parts", "training"},
     "presets": {"_core", "_rules", "_parts", "schedules", "presets"},
     "landscapes": {"_core"},

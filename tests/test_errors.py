@@ -644,6 +644,7 @@ HYPERPARAMETERS = [
         (jos.scale, {}, "step_size-"),
         (jos.scale_by_learning_rate, {}, "learning_rate+"),
         (jos.add_decayed_weights, {}, "weight_decay+"),
+        (jos.project, {}, "low-? high-? radius+?"),
         (jos.trace, {}, "decay01"),
         (jos.ema, {}, "decay01"),
         (jos.scale_by_rms, {}, "decay01 eps+ eps_root+ initial_accumulator_value+"),
@@ -652,13 +653,14 @@ HYPERPARAMETERS = [
     ]
     for name, allowed in re.findall(r"([a-z_]+)(\S+)", hyperparameters)
 ]
-RANGES = {"+": "finite and at least 0", "01": "in [0, 1]", "01?": "in [0, 1]", "-": "finite"}
+RANGES = {"+": "finite and at least 0", "01": "in [0, 1]", "-": "finite"}
+RANGES |= {f"{kind}?": text for kind, text in RANGES.items()}
 OUTSIDE = {
     "-": [math.nan, math.inf, -math.inf, np.float32("nan"), np.inf],
     "+": [math.nan, math.inf, -math.inf, -1.0, -1, -1e-300, np.float64(-2), np.float32("nan")],
     "01": [math.nan, math.inf, -1.0, -1, 2, 1.5, math.nextafter(1, 2), -1e-300, np.float64(-2)],
 }
-OUTSIDE["01?"] = OUTSIDE["01"]
+OUTSIDE |= {f"{kind}?": values for kind, values in OUTSIDE.items()}
 NOT_NUMBERS = [True, False, np.True_, "0.1", b"0.1", 1j, np.complex64(1), [0.1], (0.1,), (), {}]
 NOT_NUMBERS += [decimal.Decimal("0.1"), jos.sgd(0.1), np.array("0.1"), jax.ShapeDtypeStruct((), float)]
 
@@ -686,7 +688,7 @@ def test_hyperparameters_that_are_no_numbers(case):
     constructor, given, name, allowed = case
     owner = constructor.__name__
     prefix = f"{owner}: {name} must be a number, a scalar array or a schedule (a callable of the count)"
-    for value in NOT_NUMBERS + ([] if allowed == "01?" else [None]):
+    for value in NOT_NUMBERS + ([] if allowed.endswith("?") else [None]):
         kind = type(value[()] if isinstance(value, np.ndarray) else value).__name__
         text = f"{prefix}, got {kind} "
         matches(TypeError, text, lambda v=value: constructor(**{**given, name: v}))

@@ -119,6 +119,8 @@ def test_05_empty_trees_and_empty_chains_do_nothing(make, empty):
     [
         ("add_decayed_weights", jos.add_decayed_weights(0.1)),
         ("add_decayed_weights", jos.chain(jos.add_decayed_weights(0.1), jos.sgd(0.1))),
+        ("project", jos.project(low=0.0)),
+        ("project", jos.chain(jos.sgd(0.1), jos.project(radius=1.0))),
         ("average_params", jos.average_params(jos.sgd(0.1), 0.9)),
         ("mixed_precision", jos.mixed_precision(jos.sgd(0.1))),
     ],

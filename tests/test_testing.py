@@ -21,6 +21,8 @@ SOME = {
     "rmsprop-centered",
     "adagrad",
     "add_decayed_weights",
+    "project-box",
+    "project-ball",
     "scale_by_schedule",
     "named-chain",
     "identity",

@@ -154,7 +154,7 @@ def with_hyperparams(tx: GradientTransformation, **changes: Any) -> GradientTran
       momentum(learning_rate=0.2, mu=0.9)
     """
     init, update = _our_halves(tx, "with_hyperparams")
-    fields = [*fields_of(update), *fields_of(init)]
+    fields, before = [*fields_of(update), *fields_of(init)], (init, update)
     for name, value in changes.items():
         field, parameter = _find(name, fields)
         if parameter is None:
@@ -163,7 +163,17 @@ def with_hyperparams(tx: GradientTransformation, **changes: Any) -> GradientTran
             schedule = _set_parameter(field, parameter, value)
             init, update = (_set(node, field, schedule) for node in (init, update))
         fields = [*fields_of(update), *fields_of(init)]
+    _require_consistent(init, before[0])
+    _require_consistent(update, before[1])
     return transformation(init, update)
+
+
+def _require_consistent(node: Node, before: Node) -> None:
+    """Checks every rule that has changed, once all have: two bounds may move together."""
+    if node.rule is not before.rule:
+        node.rule.require_consistent()
+    for (_, child), (_, old) in zip(node.children(), before.children(), strict=True):
+        _require_consistent(child, old)
 
 
 def _find(name: str, fields: list[Field]) -> tuple[Field, str | None]:
@@ -203,7 +213,6 @@ def _set(node: Node, field: Field, value: Any, labels: tuple[str, ...] = ()) -> 
                 f"new {node.rule.name} without it."
             )
         rule = node.rule.replace(**{name: number(value, allowed, node.rule.name, name)})
-        rule.require_consistent()
         return node.with_rule(rule)
     children = [_set(c, field, value, (*labels, label)) for label, c in node.children()]
     return node.with_children(children)

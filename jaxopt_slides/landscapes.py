@@ -49,7 +49,16 @@ class Landscape:
 
     def __call__(self, w: Any, *batch: Any) -> jax.Array:
         """The height at a position."""
-        return self.function(jnp.asarray(w), *batch)
+        w = jnp.asarray(w)
+        if w.shape != (self.dimension,):
+            raise ValueError(
+                f"{self.name}: a position has shape ({self.dimension},), got {w.shape}. Of many "
+                f"positions, jax.vmap takes the heights."
+            )
+        if len(batch) != self.noisy:
+            expected = "a position and its noise" if self.noisy else "a position alone"
+            raise TypeError(f"{self.name}: expected {expected}, got {1 + len(batch)} arguments.")
+        return self.function(w if jnp.issubdtype(w.dtype, jnp.inexact) else w.astype(float), *batch)
 
     @property
     def dimension(self) -> int:
@@ -63,8 +72,10 @@ class Landscape:
     def grid(self, size: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The box as x ``[size]``, y ``[size]`` and heights ``[size, size]``, a row for each y.
 
-        Of more than two dimensions, the others are those of the first critical point.
+        Of more than two dimensions, the others are those of the first critical point; noise is 0.
         """
+        if (known := as_integer(size)) is None or known < 2:
+            raise ValueError(f"grid: size must be an integer of at least 2, got {shown(size)}.")
         x, y = (np.linspace(low, high, size) for low, high in self.box)
         rest = np.array(self.critical_points[0][2:])
         here = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
@@ -192,7 +203,8 @@ def quadratic(condition_number: float = 25.0, angle: float = 0.0, dimension: int
             f"quadratic: dimension must be an integer of at least 2, got {shown(dimension)}."
         )
     for name, value, low in (("condition_number", condition_number, 1), ("angle", angle, -math.inf)):
-        if not (isinstance(value, int | float) and low <= value < math.inf):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and low <= value < math.inf and value > -math.inf):
             range_ = "a finite number" + (f" of at least {low}" if low == 1 else "")
             raise ValueError(f"quadratic: {name} must be {range_}, got {shown(value)}.")
     function = _Quadratic(float(condition_number), math.radians(angle), known)

@@ -126,7 +126,8 @@ class Projection(Whole):
 def _parts(u: jax.Array, w: Any, dtypes: Dtypes) -> list[Leaf]:
     """A leaf in one real dtype; of a complex leaf both parts."""
     of = (jnp.real, jnp.imag) if jnp.iscomplexobj(u) else (jnp.asarray,)
-    return [Leaf(*(f(x).astype(dtypes.computed) for x in (u, w)), dtypes) for f in of]
+    pairs = [[f(x).astype(dtypes.computed) for x in (u, w)] for f in of]
+    return [Leaf(part, here, dtypes) for part, here in pairs]
 
 
 def _whole(u: jax.Array, parts: list[jax.Array]) -> jax.Array:

@@ -268,8 +268,6 @@ ALLOWED = {  # what each part of the package may import from the package
     "_rules": {"_core", "_rules"},
     "_parts": {"_core", "_rules", "_parts"},
     "schedules": {"_core", "schedules"},
-    "landscapes": {"_core"},
-    "diagnostics": {"_core"},
     "training": {"_core", "_parts", "training"},
     "presets": {"_core", "_rules", "_parts", "schedules", "presets"},
     "landscapes": {"_core"},

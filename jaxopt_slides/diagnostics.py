@@ -86,7 +86,7 @@ def spread(tree: PyTree, *, rows: bool = False) -> PyTree:
       where something is not finite.
 
     Example:
-      >>> jos.diagnostics.spread({"w": jnp.array([1e-3, 0.0, 10.0])})
+      >>> jos.diagnostics.spread({"w": jnp.array([1.0, 0.0, -1e4])})
       {'w': 4.0}
     """
     return jax.tree.map(lambda x: _decades(_sizes(x, rows)), tree)

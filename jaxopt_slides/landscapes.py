@@ -6,7 +6,7 @@ batch, its noise), so that it goes straight into :func:`fit`.
 Example:
   >>> from jaxopt_slides import landscapes
   >>> valley = landscapes.valley
-  >>> result = fit(valley, momentum(0.01), valley.begin(), steps=100)
+  >>> result = fit(valley, momentum(0.1), valley.begin(), steps=200)
   >>> bool(valley(result.params) < 0.01 * valley(valley.begin()))
   True
 """
@@ -37,6 +37,13 @@ class Landscape:
       critical_points: where the gradient vanishes: the minima, or of a saddle its critical point.
       is_minimum: whether these are minima.
       noisy: whether the function takes a batch.
+
+    Example:
+      >>> bowl = jos.landscapes.Landscape(
+      ...     "bowl", lambda w: w @ w, (1.0, 2.0), ((-2.0, 2.0), (-2.0, 2.0)), ((0.0, 0.0),)
+      ... )
+      >>> bowl(bowl.begin())
+      Array(5., dtype=float32)
     """
 
     name: str

@@ -145,7 +145,30 @@ def test_the_presets_names():
         assert ("load_state" in names) == (framework in ("torch", "keras", "optax"))
 
 
-DOCUMENTED = {name: getattr(jos, name) for name in NAMES} | PRESETS
+MODULE_NAMES = {  # public modules, whose names stay in them
+    f"{module.__name__.partition('.')[2]}.{name}": getattr(module, name)
+    for module in (jos.landscapes, jos.diagnostics)
+    for name in public_names(module)
+    if getattr(getattr(module, name), "__module__", "") == module.__name__
+    and (inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name)))
+}
+
+
+def test_the_public_modules_names():
+    assert sorted(MODULE_NAMES) == [
+        "diagnostics.adagrad_bound",
+        "diagnostics.effective_learning_rate",
+        "diagnostics.overshoot",
+        "diagnostics.progress",
+        "diagnostics.regret",
+        "diagnostics.sign_flips",
+        "diagnostics.spread",
+        "landscapes.Landscape",
+        "landscapes.quadratic",
+    ]
+
+
+DOCUMENTED = {name: getattr(jos, name) for name in NAMES} | PRESETS | MODULE_NAMES
 SHARED = inspect.signature(jos.presets.keras.adadelta).parameters.keys() - {
     "learning_rate",
     "rho",

@@ -181,10 +181,10 @@ def project(
       >>> apply_updates(w, updates)
       Array([0., 1.], dtype=float32)
 
-      >>> tx = project(radius=5.0)
+      >>> tx = project(radius=1.0)
       >>> updates, state = tx.update(jnp.array([6.0, 8.0]), tx.init(w), jnp.zeros(2))
       >>> updates.round(3)
-      Array([3., 4.], dtype=float32)
+      Array([0.6, 0.8], dtype=float32)
 
     Note:
       optax has projections as functions of the parameters (``optax.projections``), to be called after

@@ -1,4 +1,4 @@
-"""Claim 7: Adagrad's sum grows like t and its effective rate falls like 1/sqrt(t); RMSProp's is level."""
+"""Claim 7: Adagrad's sum grows like t, its effective rate falls like 1/sqrt(t); RMSProp's is level."""
 
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ def cache(state: Any) -> jax.Array:
 
 
 def run(rule: str, noise: jax.Array) -> dict[str, jax.Array]:
-    """Descends the bowl once; noise ``[steps, 2]``. Histories ``[steps, 2]``, from the first update on."""
+    """Descends the bowl once, with noise ``[steps, 2]``: histories ``[steps, 2]``."""
     record = {
         "cache": lambda taken: cache(taken.state),
         "rate": lambda taken: jos.diagnostics.effective_learning_rate(taken.tx, taken.state),
@@ -112,17 +112,20 @@ def verdict(found: dict[str, Any]) -> str:
 def draw(found: dict[str, Any], path: Path) -> None:
     """Cache and effective rate against t, both axes logarithmic."""
     figure, (left, right) = panels("What the root is taken of", "Effective learning rate")
+    late = found["t"] >= 3
+    t = found["t"][late]
     for axes, name in ((left, "cache"), (right, "rate")):
         for rule, kind in CASES:
             style = {} if kind == "noisy" else {"ls": ":", "label": f"{rule}, no gradient noise"}
-            curve(axes, rule, found["t"], found[f"{rule} {kind} {name}"], **style)
+            curve(axes, rule, t, found[f"{rule} {kind} {name}"][:, late], **style)
         axes.set_xscale("log")
         axes.set_yscale("log")
-    t = found["t"]
-    left.plot(t, 3.0 * t, color=GREY, ls="--", lw=1.5, label="slope 1")
-    right.plot(t, 1.2 / t**0.5, color=GREY, ls="--", lw=1.5, label="slope -1/2")
+    left.plot(t, 3.0 * t, color=GREY, ls="--", lw=1.5, label="slopes 1 and -1/2")
+    right.plot(t, 1.2 / t**0.5, color=GREY, ls="--", lw=1.5)
+    left.set_ylim(top=1e10)
     label(left, "steps t", "c of Adagrad, s of RMSProp", loc="upper left")
-    label(right, "steps t", "α / √c, α / √s (mean of both axes)", loc="lower left")
+    label(right, "steps t", "α / √c, α / √s (mean of both axes)")
+    right.get_legend().remove()
     save(figure, path)
 
 

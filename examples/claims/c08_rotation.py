@@ -10,12 +10,13 @@ import numpy as np
 
 import jaxopt_slides as jos
 from examples.claims.base import Claim, Row
-from examples.claims.late_figures import STYLES, curve, label, panels, save
+from examples.claims.late_figures import GREY, curve, label, panels, save
 from examples.text_report import plus_minus
 
 CONDITION = 1000.0
 ANGLES, SHORT_ANGLES = (0.0, 2.5, 5.0, 10.0, 22.5, 45.0), (0.0, 10.0, 45.0)
-STEPS, SHOWN = 5000, 300  # of a run, and of its path in the picture
+STEPS = 5000
+SHOWN = np.unique(np.geomspace(1, STEPS, 60).astype(int)) - 1  # steps in the picture
 NEAR = 0.01  # arrived: this share of the first distance
 RATES = {  # lowest and highest; every run is made with several, the best for each angle counts
     "SGD": (2e-4, 2e-3),
@@ -50,17 +51,16 @@ def optimizer(rule: str, rate: Any) -> jos.GradientTransformation:
 
 
 def run(rule: str, curvature: Any, start: Any, rate: Any) -> tuple[jax.Array, jax.Array]:
-    """The step after which a run stays near the minimum, else ``STEPS``; and how it began."""
+    """The step after which a run stays near the minimum, else ``STEPS``; and some distances to it."""
     tx = optimizer(rule, rate)
     result = jos.fit(lambda w: 0.5 * w @ curvature @ w, tx, start, steps=STEPS, record="params")
-    path = result.history["params"]
-    distance = jnp.linalg.norm(path, axis=-1)
-    away = ~(distance <= NEAR * distance[0])
-    return 1 + jnp.max(jnp.where(away, jnp.arange(STEPS), -1)), path[:SHOWN]
+    distance = jnp.linalg.norm(result.history["params"], axis=-1) / jnp.linalg.norm(start)
+    away = ~(distance <= NEAR)
+    return 1 + jnp.max(jnp.where(away, jnp.arange(STEPS), -1)), distance[SHOWN]
 
 
 def problems(angles: np.ndarray, seeds: int) -> tuple[np.ndarray, np.ndarray]:
-    """Curvatures ``[angles, 2, 2]``, starts ``[angles, seeds, 2]``: one problem, turned with its start."""
+    """Curvatures ``[angles, 2, 2]``, starts ``[angles, seeds, 2]``: a problem turned with its start."""
     bowls = [jos.landscapes.quadratic(CONDITION, angle) for angle in angles.tolist()]
     curvatures = np.stack([jax.jit(jax.hessian(b))(np.zeros(2)) for b in bowls])
     cosine, sine = np.cos(np.deg2rad(angles)), np.sin(np.deg2rad(angles))
@@ -81,11 +81,11 @@ def measure(short: bool = False) -> dict[str, Any]:
             of_rate = jax.vmap(partial(run, rule), in_axes=(None, None, 0))
             of_start = jax.vmap(of_rate, in_axes=(None, 0, None))
             of_angle = jax.jit(jax.vmap(of_start, in_axes=(0, 0, None)))
-            steps, paths = map(np.asarray, of_angle(*problem, rates))  # [angles, seeds, rates, ...]
+            steps, ways = map(np.asarray, of_angle(*problem, rates))  # [angles, seeds, rates, ...]
             best = steps.mean(axis=1).argmin(axis=-1)
             each = np.arange(len(angles))
             found[rule], found[f"{rule} rates"] = steps[each, :, best].T, rates[best]
-            found[f"{rule} paths"] = paths[each, 0, best]
+            found[f"{rule} ways"] = ways[each, :, best]
     return found
 
 
@@ -140,18 +140,21 @@ def verdict(found: dict[str, Any]) -> str:
 
 
 def draw(found: dict[str, Any], path: Path) -> None:
-    """Steps against the angle, and paths in the valley turned by 45 degrees."""
-    figure, (left, right) = panels("Steps to the minimum", "The valley turned by 45°")
+    """Steps against the angle, and the way left over time at the first and the last angle."""
+    figure, (left, right) = panels("Steps to the minimum", "The way left: 45° (lines), 0° (dots)")
     for rule in RATES:
         curve(left, rule, found["angles"], found[rule], markevery=1)
-        way = found[f"{rule} paths"][-1]
-        colour, _, line = STYLES[rule]
-        right.plot(way[:, 0], way[:, 1], color=colour, ls=line, lw=2, label=rule)
-    left.set_yscale("log")
+        for i, style in ((-1, {}), (0, {"ls": ":", "label": None})):
+            curve(right, rule, 1 + SHOWN, found[f"{rule} ways"][i], **style)
+    right.axhline(NEAR, color=GREY, lw=1.5)
+    right.text(12, 1.1 * NEAR, "arrived", fontsize=13, color=GREY)
+    right.set_xscale("log")
+    right.set_ylim(NEAR / 3, 2)
+    for axes in (left, right):
+        axes.set_yscale("log")
     label(left, "angle of the valley (degrees)", f"steps until {NEAR:.0%} of the way is left")
-    label(right, "first weight", "second weight")
-    right.plot(0, 0, "*", color="#E69F00", ms=20, mec="black")
-    right.set_aspect("equal", "datalim")
+    label(right, "steps", "distance to the minimum, first = 1")
+    right.get_legend().remove()
     save(figure, path)
 
 

@@ -63,7 +63,8 @@ def run(rule: str, X: Any, y: Any, weights: Any) -> dict[str, jax.Array]:
     w = jnp.concatenate(
         [result.history["params"][steps // LOOKS :: steps // LOOKS], result.params[None]]
     )
-    wrong = jnp.where(y * jnp.sum(X * w[:, None], axis=-1) > 0, 0.0, 1.0)  # [LOOKS, examples]
+    right = y[None] * jnp.sum(X[None] * w[:, None], axis=-1) > 0  # [LOOKS, examples]
+    wrong = jnp.where(right, 0.0, 1.0)
     errors = {"train": wrong[:, :TRAIN].mean(axis=1), "test": wrong[:, TRAIN:].mean(axis=1)}
     return errors | {"w": w[-1], "loss": of_batch(w[-1], jnp.full(TRAIN, 1 / TRAIN))}
 
@@ -130,8 +131,8 @@ def verdict(found: dict[str, Any]) -> str:
     return (
         f"As the paper proves: with full-batch gradients all rules fit the training set, gradient "
         f"descent makes no error on new examples, and Adagrad, RMSProp and Adam call every one of them "
-        f"positive (test error {wrong}). The slide's “work very well” is about speed, not about what is "
-        f"learned. The counterexample is fragile, too: with {MINI} Adagrad's test error is {mini}."
+        f"positive (test error {wrong}). The slide's “work very well” is about speed, not about what "
+        f"is learned. The counterexample is fragile, too: with {MINI} Adagrad's test error is {mini}."
     )
 
 

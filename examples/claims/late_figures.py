@@ -14,6 +14,7 @@ STYLES = {  # colours that colour-blind people can tell apart (Okabe and Ito), a
     "momentum": ("#0072B2", "s", "--"),
     "RMSProp": ("#D55E00", "^", "-"),
     "Adagrad": ("#009E73", "v", "-"),
+    "RMSProp, β = 0.999": ("#E69F00", "D", "--"),
     "Adam": ("#CC79A7", "D", "--"),
     "full-matrix Adagrad": ("#0072B2", "s", "-."),
 }

@@ -207,9 +207,9 @@ def adagrad_bound(state: PyTree, learning_rate: float, radius: float) -> float:
     where the first term comes from :math:`\tfrac{1}{2\alpha} \sum_t \langle (x_t - x^*)^2,
     \sqrt{c^{(t)}} - \sqrt{c^{(t-1)}} \rangle` and the second from :math:`\tfrac{\alpha}{2} \sum_t
     \sum_i (g_i^{(t)})^2 / \sqrt{c_i^{(t)}} \le \alpha \sum_i \sqrt{c_i^{(T)}}`. It holds for
-    :math:`\epsilon = 0`, any initial :math:`c^{(0)} \ge 0` (then part of :math:`c^{(T)}`), and with a projection onto a box if there
-    is one; :math:`\epsilon > 0` adds :math:`\epsilon D_\infty^2 / (2 \alpha)` for each coordinate. The
-    best learning rate for it is :math:`D_\infty / \sqrt 2`.
+    :math:`\epsilon = 0`, any initial :math:`c^{(0)} \ge 0` (then part of :math:`c^{(T)}`), and with a
+    projection onto a box if there is one; :math:`\epsilon > 0` adds :math:`\epsilon D_\infty^2 / (2
+    \alpha)` for each coordinate. The best learning rate for it is :math:`D_\infty / \sqrt 2`.
 
     Args:
       state: Adagrad's state.

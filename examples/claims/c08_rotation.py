@@ -134,8 +134,9 @@ def verdict(found: dict[str, Any]) -> str:
     return (
         f"True. On an axis-aligned valley (condition number {CONDITION:g}) Adagrad arrives "
         f"{first['Adagrad']:.0f} times and RMSProp {first['RMSProp']:.1f} times sooner than gradient "
-        f"descent; turned by 45° the factors are {last['Adagrad']:.2f} and {last['RMSProp']:.2f}: no "
-        f"edge is left. Dividing by the root of the whole matrix instead restores it at every angle."
+        f"descent (there the axes are problems of one dimension, without noise: easy for Adagrad); "
+        f"turned by 45° the factors are {last['Adagrad']:.2f} and {last['RMSProp']:.2f}: no edge is left. "
+        f"Dividing by the root of the whole matrix instead restores it at every angle."
     )
 
 

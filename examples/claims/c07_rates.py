@@ -93,7 +93,7 @@ def rows(found: dict[str, Any]) -> list[Row]:
         Row(
             "RMSProp without gradient noise: effective rate, first and last",
             f"{quiet[0]:.4f} and {quiet[-1]:.3f}",
-            "the slide: level; 2 is where gradient descent begins to oscillate here",
+            "the slide: level; above 2 a step goes further beyond the minimum than it was before it",
         ),
     ]
 

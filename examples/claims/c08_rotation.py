@@ -135,8 +135,8 @@ def verdict(found: dict[str, Any]) -> str:
         f"True. On an axis-aligned valley (condition number {CONDITION:g}) Adagrad arrives "
         f"{first['Adagrad']:.0f} times and RMSProp {first['RMSProp']:.1f} times sooner than gradient "
         f"descent (there the axes are problems of one dimension, without noise: easy for Adagrad); "
-        f"turned by 45° the factors are {last['Adagrad']:.2f} and {last['RMSProp']:.2f}: no edge is left. "
-        f"Dividing by the root of the whole matrix instead restores it at every angle."
+        f"turned by 45° the factors are {last['Adagrad']:.2f} and {last['RMSProp']:.2f}: no edge is "
+        f"left. Dividing by the root of the whole matrix instead restores it at every angle."
     )
 
 

@@ -1,7 +1,10 @@
 """The slides' weight-update rules as optimizers that are data: ``import jaxopt_slides as jos``."""
 
-# every framework's conventions
-from jaxopt_slides import presets as presets
+import importlib as _importlib
+import typing as _typing
+
+if _typing.TYPE_CHECKING:
+    from jaxopt_slides import presets as presets
 
 # protocol
 from jaxopt_slides._core.apply import apply_updates as apply_updates
@@ -67,3 +70,10 @@ from jaxopt_slides.training.fit import fit as fit
 from jaxopt_slides.training.step import make_step as make_step
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """Imports the presets of other frameworks when they are first asked for."""
+    if name == "presets":
+        return _importlib.import_module("jaxopt_slides.presets")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

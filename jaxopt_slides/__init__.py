@@ -1,10 +1,13 @@
 """The slides' weight-update rules as optimizers that are data: ``import jaxopt_slides as jos``."""
 
-# modules
-from jaxopt_slides import diagnostics as diagnostics
-from jaxopt_slides import landscapes as landscapes
-from jaxopt_slides import presets as presets
-from jaxopt_slides import viz as viz
+import importlib as _importlib
+import typing as _typing
+
+if _typing.TYPE_CHECKING:
+    from jaxopt_slides import diagnostics as diagnostics
+    from jaxopt_slides import landscapes as landscapes
+    from jaxopt_slides import presets as presets
+    from jaxopt_slides import viz as viz
 
 # protocol
 from jaxopt_slides._core.apply import apply_updates as apply_updates
@@ -72,3 +75,18 @@ from jaxopt_slides.training.step import make_step as make_step
 from jaxopt_slides.training.sweep import sweep as sweep
 
 __version__ = "0.1.0"
+
+
+_MODULES = ("diagnostics", "landscapes", "presets", "viz")
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """Imports the modules that not every program needs when they are first asked for."""
+    if name in _MODULES:
+        return _importlib.import_module(f"jaxopt_slides.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, those of the modules that are not imported yet among them."""
+    return sorted({*globals(), *_MODULES})

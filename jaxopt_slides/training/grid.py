@@ -32,7 +32,7 @@ def seeds_of(seeds: Any, points: Mapping) -> jax.Array:
         raise ValueError("sweep: with seeds, the grid cannot have a 'seed' of its own.")
     if as_integer(seeds) is None:
         return _axis("seeds", seeds, "integers or keys", jax.dtypes.prng_key)
-    return jnp.arange(require_at_least("sweep", "seeds", seeds, 1))
+    return jnp.asarray(np.arange(require_at_least("sweep", "seeds", seeds, 1)))
 
 
 def _axis(label: str, values: Any, wanted: str, kind: Any) -> jax.Array:
@@ -68,8 +68,9 @@ def require_call(name: str, function: Any, positional: tuple[str, ...], named: M
 
 def require_ends(make_optimizer: Callable[..., Any], points: Mapping[str, jax.Array]) -> None:
     """The constructor must take the ends of every axis as numbers, the range of which it checks."""
-    first = {name: float(x[0]) for name, x in points.items()}
-    for name, x in points.items():
-        for end in (np.min(x), np.max(x)):
+    arrays = {name: np.asarray(x) for name, x in points.items()}  # NumPy compiles nothing
+    first = {name: float(x[0]) for name, x in arrays.items()}
+    for name, x in arrays.items():
+        for end in (x.min(), x.max()):
             tx = make_optimizer(**first | {name: float(end)})
             as_halves("sweep: what make_optimizer returns", tx)

@@ -1,7 +1,8 @@
-"""A sweep of 4 rules x 64 learning rates x 4 seeds of a small MLP, against four ways to do it with optax.
+"""4 rules x 64 learning rates x 4 seeds of a small MLP, by ``sweep`` and in four ways with optax.
 
 Every way starts in a process of its own, with nothing compiled, trains the same networks on the same
-batches with the same rules (``presets.optax``) and must find the same losses. Timed is all that happens
+batches with the same rules (``presets.optax``) and must find the same losses: the training loss of
+every run as a curve of ten points, each the mean of a tenth of the steps. Timed is all that happens
 from the first call to the last loss, compilation included; imports and the data are not. Two ways take
 minutes, so a part of their runs is timed and scaled, which the table says.
 """
@@ -23,7 +24,7 @@ import optax
 
 import jaxopt_slides as jos
 
-INPUTS, HIDDEN, CLASSES, EXAMPLES, BATCH = 8, 16, 4, 256, 32
+INPUTS, HIDDEN, CLASSES, EXAMPLES, BATCH, POINTS = 4, 8, 2, 256, 16, 10
 RULES: dict[str, tuple[Callable[..., Any], Callable[..., Any], tuple[float, float]]] = {
     "sgd": (jos.presets.optax.sgd, optax.sgd, (1e-3, 0.5)),
     "momentum": (
@@ -41,7 +42,7 @@ class Plan(NamedTuple):
 
     rates: int = 64
     seeds: int = 4
-    steps: int = 500
+    steps: int = 4000
     part: int = 4  # learning rates of which the slow ways train the first seed
 
     def grid(self, rule: str) -> np.ndarray:
@@ -58,7 +59,7 @@ class Timed(NamedTuple):
 
     seconds: float
     scaled: float  # how many times longer all runs take than those timed; 1 for all
-    losses: np.ndarray  # [rules, rates, seeds]
+    losses: np.ndarray  # [rules, rates, seeds, points]
 
 
 def make_data() -> tuple[jax.Array, jax.Array]:
@@ -92,16 +93,16 @@ def start(seed):
     return params, jos.sample_batches(order, DATA, BATCH)
 
 
-def taken(batch):
-    """The examples of one step."""
-    return DATA[0][batch], DATA[1][batch]
+def curve(losses):
+    """The losses of all steps, as a few means."""
+    return losses.reshape(POINTS, -1).mean(1)
 
 
 def step(rule, rate, params, state, batch):
     """One step with optax, whose optimizer closes over a learning rate that may be traced."""
-    gradient = jax.grad(loss)(params, taken(batch))
+    value, gradient = jax.value_and_grad(loss)(params, jax.tree.map(lambda x: x[batch], DATA))
     updates, state = rule(rate).update(gradient, state, params)
-    return optax.apply_updates(params, updates), state
+    return (optax.apply_updates(params, updates), state), value
 
 
 def run(rule, steps, rate, seed):
@@ -109,11 +110,10 @@ def run(rule, steps, rate, seed):
     params, batches = start(seed)
 
     def body(carry, batch):
-        return step(rule, rate, *carry, batch), None
+        return step(rule, rate, *carry, batch)
 
     carry = (params, rule(rate).init(params))
-    (params, _), _ = jax.lax.scan(body, carry, batches.indices(0, steps))
-    return loss(params, DATA)
+    return curve(jax.lax.scan(body, carry, batches.indices(0, steps))[1])
 
 
 def ours(plan: Plan) -> Timed:
@@ -121,7 +121,7 @@ def ours(plan: Plan) -> Timed:
 
     def train(tx, seed):
         params, batches = start(seed)
-        return loss(jos.fit(loss, tx, params, steps=plan.steps, batches=batches).params, DATA)
+        return curve(jos.fit(loss, tx, params, steps=plan.steps, batches=batches).history["loss"])
 
     began, losses = time.perf_counter(), []
     for name, (rule, _, _) in RULES.items():
@@ -153,7 +153,7 @@ def scan_in_a_loop(plan: Plan) -> Timed:
 
 def _in_part(plan: Plan, one: Callable[..., Any]) -> tuple[float, np.ndarray]:
     """``one(rule, rate, seed)`` for a part of the runs: what all would take, and the losses."""
-    losses = np.full((len(RULES), plan.rates, plan.seeds), np.nan, np.float32)
+    losses = np.full((len(RULES), plan.rates, plan.seeds, POINTS), np.nan, np.float32)
     began = time.perf_counter()
     for i, name in enumerate(RULES):
         for j in plan.chosen():
@@ -165,21 +165,19 @@ def step_in_a_loop(plan: Plan) -> Timed:
     """optax, one jitted step a rule, called in a Python loop; a part of the runs, scaled."""
     began = time.perf_counter()
     begin = jax.jit(lambda seed: (start(seed)[0], start(seed)[1].indices(0, plan.steps)))
-    jitted, first = (
-        jax.jit(step, static_argnums=0, donate_argnums=(2, 3)),
-        jax.jit(lambda r, p: r(1.0).init(p), static_argnums=0),
-    )
-    full_loss = jax.jit(loss)
+    first = jax.jit(lambda rule, params: rule(1.0).init(params), static_argnums=0)
+    jitted = jax.jit(step, static_argnums=0, donate_argnums=(2, 3))
 
     def one(rule, rate, seed, steps=None):
         params, batches = begin(seed)
-        state = first(rule, params)
+        state, losses = first(rule, params), []
         for batch in np.asarray(batches)[:steps]:
-            params, state = jitted(rule, rate, params, state, batch)
-        return full_loss(params, DATA)
+            (params, state), value = jitted(rule, rate, params, state, batch)
+            losses.append(value)
+        return jax.block_until_ready(losses) if steps else curve(np.array(jax.device_get(losses)))
 
     for _, rule, (low, _) in RULES.values():  # compiles, which is not scaled
-        jax.block_until_ready(one(rule, np.float32(low), 0, 1))
+        one(rule, np.float32(low), 0, 1)
     compiled = time.perf_counter() - began
     seconds, losses = _in_part(plan, one)
     scale = plan.rates * plan.seeds / len(plan.chosen())
@@ -265,9 +263,8 @@ def main(argv: list[str] | None = None) -> None:
         print(json.dumps([timed.seconds, timed.scaled, timed.losses.tolist()]))
         return
     plan = Plan(*(getattr(options, name) for name in Plan._fields))
-    print(
-        f"{len(RULES)} rules x {plan.rates} learning rates x {plan.seeds} seeds, {plan.steps} steps each"
-    )
+    grid = f"{len(RULES)} rules x {plan.rates} learning rates x {plan.seeds} seeds"
+    print(f"{grid}, {plan.steps} steps each")
     words = options.ways.split(",")
     ways = [way for way in WAYS if way == "jos.sweep" or any(word in way for word in words)]
     rounds = []

@@ -9,22 +9,20 @@ import pytest
 
 import jaxopt_slides as jos
 
-webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver.common.by import By  # noqa: E402 (selenium is an optional extra)
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
 pytestmark = pytest.mark.slow
 RACES = pathlib.Path(__file__).parent.parent / "docs" / "races"
 PAGES = ["valley.html", "saddle.html", "new"]
 TIMEOUT = 60  # seconds
+LEFT, RIGHT, SPACE = "\ue012", "\ue014", "\ue00d"  # WebDriver's codes of keys
 
 
 @pytest.fixture(scope="module")
 def browser():
+    from selenium import webdriver  # the extra "browser", which no other test needs
+
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("needs chromium and chromedriver: apt-get install chromium chromium-driver")
+    assert chromium, "these tests need chromium: apt-get install chromium"
+    assert driver, "these tests need chromedriver: apt-get install chromium-driver"
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     # A container has no sandbox and little shared memory; a browser's own requests are not the page's.
@@ -55,16 +53,23 @@ def page(request, browser, tmp_path):
     browser.get_log("browser"), browser.get_log("performance")
     browser.get(path.as_uri())
     if before(browser, "Pause", "Pausar"):
-        browser.find_element(By.ID, "play").click()
+        browser.find_element("id", "play").click()
     return browser
 
 
 def before(browser, *words):
-    return browser.find_element(By.ID, "play").text in words
+    return browser.find_element("id", "play").text in words
 
 
 def attribute(browser, element, name):
-    return browser.find_element(By.ID, element).get_attribute(name)
+    return browser.find_element("id", element).get_attribute(name)
+
+
+def wait_until(browser, condition):
+    end = time.monotonic() + TIMEOUT
+    while not condition(browser):
+        assert time.monotonic() < end, f"waited {TIMEOUT} seconds in vain"
+        time.sleep(0.05)
 
 
 def slide(browser, step):
@@ -77,7 +82,7 @@ def slide(browser, step):
 
 
 def drawn(browser):
-    every = range(len(browser.find_elements(By.CSS_SELECTOR, ".mark")))
+    every = range(len(browser.find_elements("css selector", ".mark")))
     return [
         (attribute(browser, f"line{i}", "d"), attribute(browser, f"mark{i}", "transform"))
         for i in every
@@ -91,7 +96,7 @@ def test_the_slider_moves_the_frames(page):
     assert len({mark for _, mark in first}) == 1, "all start at one place"
     slide(page, last // 2)
     middle = drawn(page)
-    assert f" {last // 2} / {last}" in page.find_element(By.ID, "step").text
+    assert f" {last // 2} / {last}" in page.find_element("id", "step").text
     slide(page, last)
     end = drawn(page)
     for a, b, c in zip(first, middle, end, strict=True):
@@ -103,17 +108,17 @@ def test_the_slider_moves_the_frames(page):
 
 def test_the_keyboard_goes_step_by_step_and_plays(page):
     slide(page, 3)
-    slider = page.find_element(By.ID, "slider")
-    slider.send_keys(Keys.ARROW_RIGHT)
+    slider = page.find_element("id", "slider")
+    slider.send_keys(RIGHT)
     assert attribute(page, "slider", "value") == "4"
     page.execute_script("document.activeElement.blur()")
-    body = page.find_element(By.TAG_NAME, "body")
-    body.send_keys(Keys.ARROW_LEFT)
-    body.send_keys(Keys.ARROW_LEFT)
+    body = page.find_element("tag name", "body")
+    body.send_keys(LEFT)
+    body.send_keys(LEFT)
     assert attribute(page, "slider", "value") == "2"
-    body.send_keys(Keys.SPACE)
-    WebDriverWait(page, TIMEOUT).until(lambda b: int(attribute(b, "slider", "value")) > 4)
-    body.send_keys(Keys.SPACE)
+    body.send_keys(SPACE)
+    wait_until(page, lambda b: int(attribute(b, "slider", "value")) > 4)
+    body.send_keys(SPACE)
     stopped = attribute(page, "slider", "value")
     time.sleep(0.5)
     assert attribute(page, "slider", "value") == stopped
@@ -123,10 +128,10 @@ def test_play_runs_to_the_end_and_starts_again(page):
     last = attribute(page, "slider", "max")
     page.execute_script("document.getElementById('speed').value = '2'")
     slide(page, int(last) - 3)
-    play = page.find_element(By.ID, "play")
+    play = page.find_element("id", "play")
     play.click()
     assert before(page, "Pause", "Pausar") or attribute(page, "slider", "value") == last
-    WebDriverWait(page, TIMEOUT).until(lambda b: before(b, "Play", "Tocar"))
+    wait_until(page, lambda b: before(b, "Play", "Tocar"))
     assert attribute(page, "slider", "value") == last
     play.click()
     assert int(attribute(page, "slider", "value")) < int(last)
@@ -134,19 +139,19 @@ def test_play_runs_to_the_end_and_starts_again(page):
 
 def test_a_rule_can_be_hidden_and_the_losses_follow(page):
     slide(page, 0)
-    start = page.find_element(By.ID, "loss0").text
+    start = page.find_element("id", "loss0").text
     slide(page, int(attribute(page, "slider", "max")))
-    assert page.find_element(By.ID, "loss0").text != start
-    page.find_element(By.ID, "show0").click()
+    assert page.find_element("id", "loss0").text != start
+    page.find_element("id", "show0").click()
     assert attribute(page, "path0", "visibility") == "hidden"
     assert attribute(page, "mark0", "visibility") == "hidden"
-    page.find_element(By.ID, "show0").click()
+    page.find_element("id", "show0").click()
     assert attribute(page, "mark0", "visibility") == "visible"
 
 
 def test_no_console_message_and_no_request(page):
     slide(page, 5)
-    page.find_element(By.ID, "play").click()
+    page.find_element("id", "play").click()
     time.sleep(1)
     assert page.get_log("browser") == []
     messages = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]

@@ -1,5 +1,6 @@
 """sample_batches, make_step and fit: the slides' main loop."""
 
+import functools
 import itertools
 import re
 import sys
@@ -69,6 +70,14 @@ def test_batches_depend_on_key_and_step_alone():
     np.testing.assert_array_equal(whole[:5], list(itertools.islice(batches, 5)))
     other = jos.sample_batches(jax.random.key(4), np.arange(10), 3)
     assert not np.array_equal(whole, other.indices(0, 20))
+
+
+def test_many_epochs_are_no_larger_a_program_than_three():
+    def equations(steps):
+        batches = functools.partial(jos.sample_batches, data=np.arange(10), batch_size=3)
+        return len(jax.make_jaxpr(lambda key: batches(key).indices(0, steps))(jax.random.key(0)).eqns)
+
+    assert equations(7) == equations(4000)
 
 
 def test_with_replacement_draws_are_uniform_and_repeat_inside_a_batch():

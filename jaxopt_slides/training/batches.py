@@ -1,6 +1,7 @@
 """The loop's first line: ``data_batch = dataset.sample_data_batch()``."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,14 +43,10 @@ class Batches:
             shape = (self.batch_size,)
             return jax.vmap(lambda k: jax.random.randint(k, shape, 0, self.examples))(keys)
         an_epoch = self.examples // self.batch_size
-        first, last = start // an_epoch, (start + steps - 1) // an_epoch
-        rows = [self._epoch(e, an_epoch) for e in range(first, last + 1)]
-        offset = start - first * an_epoch
-        return jnp.concatenate(rows)[offset : offset + steps] if rows else self._epoch(0, 0)
-
-    def _epoch(self, epoch: int, batches: int) -> jax.Array:
-        order = jax.random.permutation(jax.random.fold_in(self.key, epoch), self.examples)
-        return order[: batches * self.batch_size].reshape(batches, self.batch_size)
+        first, offset = divmod(start, an_epoch)
+        rows = _epochs(self.key, first + np.arange(-(-(offset + steps) // an_epoch)), self.examples)
+        rows = rows[:, : an_epoch * self.batch_size].reshape(-1, self.batch_size)
+        return rows[offset : offset + steps]
 
     def take(self, indices: jax.Array) -> PyTree:
         """The examples with these indices."""
@@ -116,6 +113,13 @@ def sample_batches(key: jax.Array, data: PyTree, batch_size: int, *, replace: bo
             f"{size}."
         )
     return Batches(key, jax.tree.map(jnp.asarray, data), size, replace)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _epochs(key: jax.Array, epochs: jax.Array, examples: int) -> jax.Array:
+    """A permutation of the examples for every epoch; a scan, as they are too many to unroll."""
+    fold = functools.partial(jax.random.fold_in, key)
+    return jax.lax.map(lambda epoch: jax.random.permutation(fold(epoch), examples), epochs)
 
 
 def _require_key(key: Any) -> None:

@@ -10,7 +10,8 @@ import optax
 import pytest
 
 import jaxopt_slides as jos
-from jaxopt_slides._core.coasting import coast, power
+from jaxopt_slides._core.coasting import coast
+from jaxopt_slides._core.powers import pattern_of
 from tests.cases import scheduled
 
 KS = np.array([0, 1, 2, 3, 10, 100, 1000, 10_000], np.int32)  # as counts are
@@ -176,19 +177,29 @@ def test_k_may_be_any_integer(k, x64):
         assert jax.tree.map(lambda x: x.dtype, after) == jax.tree.map(lambda x: x.dtype, same)
 
 
-def test_power_takes_a_vector_of_k(x64):
+def test_powers_of_a_vector_of_k(x64):
     mu = 0.99
-    m = jnp.asarray([[1.0, mu, 0.0], [0.0, mu, 0.0], [0.0, 0.0, 0.5]])
-    for triangular in (True, False):
-        got = power(m, jnp.asarray(KS), triangular=triangular)
-        assert got.shape == (3, 3, len(KS))
-        one_by_one = [power(m, jnp.asarray(k), triangular=triangular) for k in KS]
-        np.testing.assert_array_equal(got, jnp.stack(one_by_one, axis=-1))
-        x = Fraction(mu)
-        exact = [float(x * (1 - x ** int(k)) / (1 - x)) for k in KS]
-        np.testing.assert_allclose(got[0, 1], exact, rtol=1e-12)
-        np.testing.assert_allclose(got[1, 1], [float(x ** int(k)) for k in KS], rtol=1e-12)
-        np.testing.assert_array_equal(got[2, 0], np.zeros(len(KS)))
+    change = np.array([[0.0, mu, 0.0], [0.0, mu - 1, 0.0], [0.0, 0.0, -0.5]])
+    pattern = pattern_of(change)
+    assert pattern == (3, ((0, 1), (1, 1), (2, 2)))
+    step = pattern.entries(jnp.asarray(change))
+    got = pattern.powers(step, jnp.asarray(KS))
+    for n, entry in enumerate(got):
+        assert entry.shape == KS.shape
+        one_by_one = [pattern.powers(step, jnp.asarray(k))[n] for k in KS]
+        np.testing.assert_allclose(entry, one_by_one, rtol=1e-15)
+    x = Fraction(float(np.float64(mu) - 1)) + 1
+    exact = [float(Fraction(mu) * (1 - x ** int(k)) / (1 - x)) for k in KS]
+    np.testing.assert_allclose(got[0], exact, rtol=1e-12)
+    np.testing.assert_allclose(got[1], [float(x ** int(k)) for k in KS], rtol=1e-12)
+    np.testing.assert_allclose(got[2], [0.5 ** int(k) for k in KS], rtol=1e-15)
+
+
+def test_a_small_decay_keeps_its_digits_in_float32():
+    pattern = pattern_of(np.array([[-1e-7, 1.0], [0.0, -0.1]], np.float32))
+    step = pattern.entries(jnp.array([[-1e-7, 0.9], [0.0, -0.1]], jnp.float32))
+    decay, _, _ = pattern.powers(step, jnp.array([1, 1000, 1_000_000]))
+    np.testing.assert_allclose(decay, np.expm1([-1e-7, -1e-4, -0.1]), rtol=1e-6)
 
 
 def test_coasting_over_a_tree(x64):

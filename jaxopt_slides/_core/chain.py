@@ -45,6 +45,13 @@ class Chain(Several):
             states.append(s)
         return updates, self.pack(states)
 
+    def along(
+        self, state: PyTree, params: PyTree = None, path: tuple[Any, ...] = ()
+    ) -> list[tuple[Node, PyTree]]:
+        states = [None] * len(self.members) if state is None else self.substates(state)
+        pairs = zip(self.members, states, strict=True)
+        return [found for m, s in pairs for found in m.along(s, params, path)]
+
     def children(self) -> tuple[tuple[str, Node], ...]:
         labels = self.names or tuple(str(i) for i in range(len(self.members)))
         return tuple(zip(labels, self.members, strict=True))

@@ -17,12 +17,13 @@ from jaxopt_slides._core.dtypes import real, widen
 from jaxopt_slides._core.node import Node
 from jaxopt_slides._core.numbers import NearOne
 from jaxopt_slides._core.pair import halves
+from jaxopt_slides._core.powers import Entries, Pattern, pattern_of
 from jaxopt_slides._core.rule import Idle
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
 class Transition(NamedTuple):
-    """One idle step of one array, as a matrix over (weight, state...).
+    """One idle step of one array, as a linear map of its coordinates (weight, state...).
 
     Attributes:
       rules: the members in order, each with its hyperparameters.
@@ -32,30 +33,41 @@ class Transition(NamedTuple):
     rules: tuple[Any, ...]
     idle: Idle
 
-    def matrix(self, counts: list[Any], dtype: Any) -> jax.Array:
-        """``M[i, j]``: what coordinate i becomes after one idle step from the unit vector of j."""
+    def change(self, counts: list[Any], dtype: Any) -> jax.Array:
+        """``E[i, j]``: by how much one idle step from the unit vector of j changes coordinate i."""
         rules = [r.at(c, dtype) for r, c in zip(self.rules, counts, strict=True)]
         starts = [r.zeroed().at(0, dtype).start(jnp.zeros((), dtype)) for r in self.rules]
-        size = 1 + sum(len(_coordinates(s)) for s in starts)
+        size = 1 + sum(len(coordinates_of(s)) for s in starts)
         columns = [_one_step(rules, starts, counts, row) for row in jnp.eye(size, dtype=dtype)]
         return jnp.stack(columns, axis=1)
 
-    def reaches(self) -> np.ndarray:
-        """``[i, j]``: whether coordinate j can ever move coordinate i, whatever the numbers are."""
-        generic = Transition(tuple(_generic(r) for r in self.rules), self.idle)
+    def pattern(self) -> Pattern:
+        """Which entries can differ from zero, whatever the hyperparameters are."""
+        return pattern_of(self._generic({}))
+
+    def varies(self) -> bool:
+        """Whether the map depends on the count: by itself, or by a schedule of what is in it."""
+        if self.idle.varies:
+            return True
+        scheduled = [(i, n) for i, r in enumerate(self.rules) for n in r.scheduled]
+        usual = self._generic({}) if scheduled else None
+        return any((self._generic({at: 0.25}) != usual).any() for at in scheduled)
+
+    def _generic(self, others: dict[tuple[int, str], float]) -> np.ndarray:
+        """The change with every hyperparameter at 0.5, where no coefficient vanishes, but some."""
+        rules = []
+        for i, rule in enumerate(self.rules):
+            used = [(n, r) for n, r in rule.hyperparameters() if getattr(rule, n) is not None]
+            values = {n: others.get((i, n), 0.5) for n, _ in used}
+            stored = {n: NearOne(values[n] - 1) if r.near_one else values[n] for n, r in used}
+            rules.append(rule.replace(**stored))
         with jax.ensure_compile_time_eval():
-            m = np.asarray(generic.matrix([jnp.zeros((), jnp.int32)] * len(self.rules), jnp.float32))
-        once = (m != 0) | np.eye(len(m), dtype=bool)
-        return np.linalg.matrix_power(once.astype(int), len(m)) > 0
+            counts: list[Any] = [jnp.zeros((), jnp.int32)] * len(rules)
+            return np.asarray(Transition(tuple(rules), self.idle).change(counts, jnp.float32))
 
 
-def _generic(rule: Any) -> Any:
-    """The rule with every hyperparameter at 0.5, where no coefficient vanishes."""
-    half = {n: NearOne(-0.5) if r.near_one else 0.5 for n, r in rule.hyperparameters()}
-    return rule.replace(**{n: v for n, v in half.items() if getattr(rule, n) is not None})
-
-
-def _coordinates(state: Any) -> list[Any]:
+def coordinates_of(state: Any) -> list[Any]:
+    """The fields of a rule's state that an idle step maps, in order."""
     return [f for f in state[1:] if not _is_fixed(f)]
 
 
@@ -70,25 +82,25 @@ def _with_coordinates(state: Any, values: Any, count: Any) -> Any:
 
 
 def _one_step(rules: Any, starts: Any, counts: Any, unit: jax.Array) -> jax.Array:
-    """One idle step from the state whose coordinates are ``unit``."""
+    """The change of every coordinate in one idle step from ``unit``."""
     w, *rest = unit
     u, new = jnp.zeros_like(w), []
     for r, start, count in zip(rules, starts, counts, strict=True):
-        here, rest = rest[: len(_coordinates(start))], rest[len(_coordinates(start)) :]
+        here, rest = rest[: len(coordinates_of(start))], rest[len(coordinates_of(start)) :]
         s = _with_coordinates(start, here, count)
         u, s = r.step(u, s, w) if r.needs_params else r.step(u, s)
-        new += _coordinates(s)
-    return jnp.stack([w + u, *new])
+        new += [x - old for x, old in zip(coordinates_of(s), here, strict=True)]
+    return jnp.stack([u, *new])
 
 
-def transition(node: Node) -> Transition:
-    """The idle step of a node.
+def transition(node: Node, members: list[Node] | None = None) -> Transition:
+    """The idle step of a node, or of those of its members that one leaf passes through.
 
     Raises:
       ValueError: it cannot coast; the message names the member and says why.
     """
     rules, moves, linear, varies = [], False, True, False
-    for member in _members(node):
+    for member in [m for m, _ in node.along(None)] if members is None else members:
         rule, idle = member.rule, member.idle
         if isinstance(idle, str):
             raise ValueError(f"{node.name} cannot coast: {member.name} {idle}.")
@@ -98,48 +110,21 @@ def transition(node: Node) -> Transition:
                 f"before it still move when the gradient is zero."
             )
         moves, linear = moves or idle.moves, linear and idle.linear_in_g
-        varies = varies or idle.varies or bool(rule and rule.scheduled)
+        varies = varies or idle.varies
         rules.append(rule)
     return Transition(tuple(rules), Idle(moves, linear, varies))
 
 
-def _members(node: Node) -> list[Node]:
-    if isinstance(node, Chain):
-        return [m for member in node.members for m in _members(member)]
-    return [node]
-
-
-def power(matrix: jax.Array, k: jax.Array, *, triangular: bool) -> jax.Array:
-    """The k-th power of an idle step, ``[n, n, *k.shape]`` for integers ``k >= 0``, by squaring.
-
-    Where the matrix is triangular, in whatever order of its coordinates, the diagonal's powers are
-    plain powers and are taken directly: squaring would double their relative error every time.
-    """
-    n, ones = len(matrix), (1,) * k.ndim
-    eye = jnp.eye(n, dtype=matrix.dtype)
-
-    def body(carry):
-        result, square, bits = carry
-        product = jnp.einsum("ij,jk...->ik...", square, result, precision="highest")
-        square = jnp.matmul(square, square, precision="highest")
-        return jnp.where(bits % 2 == 1, product, result), square, bits // 2
-
-    start = jnp.broadcast_to(eye.reshape(n, n, *ones), (n, n, *k.shape))
-    result, _, _ = jax.lax.while_loop(lambda c: jnp.any(c[2] > 0), body, (start, matrix, k))
-    if triangular:
-        exact = jnp.diagonal(matrix).reshape(n, *ones) ** k.astype(matrix.dtype)[None]
-        result = result.at[np.arange(n), np.arange(n)].set(exact)
-    return result
-
-
-def product(step: Transition, counts: list[Any], k: jax.Array, dtype: Any) -> jax.Array:
+def product(step: Transition, counts: list[Any], k: jax.Array, dtype: Any) -> Entries:
     """The product of k idle steps whose map changes with the count; ``k`` is a scalar."""
+    pattern = step.pattern()
 
     def body(i, total):
-        return jnp.matmul(step.matrix([c + i for c in counts], dtype), total, precision="highest")
+        now = step.change([c + i for c in counts], dtype)
+        return pattern.compose(pattern.entries(now), total)
 
-    eye = jnp.eye(len(step.reaches()), dtype=dtype)
-    return jax.lax.fori_loop(0, k, body, eye)
+    like = tuple(jnp.zeros((), dtype) for _ in pattern.pairs)
+    return jax.lax.fori_loop(0, k, body, pattern.identity(like, ()))
 
 
 def coast(tx: GradientTransformation, state: PyTree, params: PyTree, k: Any) -> tuple[PyTree, PyTree]:
@@ -160,47 +145,29 @@ def coast(tx: GradientTransformation, state: PyTree, params: PyTree, k: Any) -> 
     nodes = halves(tx)
     if nodes is None:
         raise ValueError(f"{tx!r:.80} cannot coast: it is a foreign transform.")
-    step, node = transition(nodes[1]), nodes[1]
-    states, k = _member_states(node, state), jnp.asarray(k, jnp.int32)
+    node = nodes[1]
+    step, members = transition(node), node.along(state)
+    states, k = [s for _, s in members], jnp.asarray(k, jnp.int32)
     counts = [s.count for s in states]
     leaves, treedef = jax.tree.flatten(params)
-    columns = [[jax.tree.leaves(c) for c in _coordinates(s)] for s in states]
-    reaches, powers, moved = step.reaches(), {}, []
+    columns = [[jax.tree.leaves(c) for c in coordinates_of(s)] for s in states]
+    pattern, totals, moved = step.pattern(), {}, []
     for i, w in enumerate(map(widen, leaves)):
         dtype = real(w.dtype)
-        if dtype not in powers:
-            powers[dtype] = _total(step, reaches, counts, k, dtype)
+        if dtype not in totals:
+            totals[dtype] = _total(step, pattern, counts, k, dtype)
         coordinates = [w, *(c[i] for column in columns for c in column)]
-        moved.append(_apply(powers[dtype], reaches, coordinates))
+        moved.append(pattern.apply(totals[dtype], coordinates))
     displacement = treedef.unflatten(x[0] for x in moved)
-    trees = iter([treedef.unflatten(x[i] for x in moved) for i in range(1, len(reaches))])
+    trees = iter([treedef.unflatten(x[i] for x in moved) for i in range(1, pattern.size)])
     new = iter([_with_coordinates(s, trees, s.count + k) for s in states])
     return displacement, _with_member_states(node, state, new)
 
 
-def _total(step: Transition, reaches: np.ndarray, counts: Any, k: jax.Array, dtype: Any) -> jax.Array:
-    if step.idle.varies:
+def _total(step: Transition, pattern: Pattern, counts: Any, k: jax.Array, dtype: Any) -> Entries:
+    if step.varies():
         return product(step, counts, k, dtype)
-    triangular = bool((reaches & reaches.T == np.eye(len(reaches), dtype=bool)).all())
-    return power(step.matrix(counts, dtype), k, triangular=triangular)
-
-
-def _apply(total: jax.Array, reaches: np.ndarray, coordinates: list[jax.Array]) -> list[jax.Array]:
-    """The displacement of the weight, then the other coordinates after the idle steps."""
-    change = total.at[0, 0].add(-1)
-    rows = []
-    for i, row in enumerate(reaches):
-        moving = [(change[i, j], coordinates[j]) for j in np.flatnonzero(row)]
-        terms = [m.astype(x.dtype) * x for m, x in moving]
-        rows.append(sum(terms[1:], terms[0]))
-    return rows
-
-
-def _member_states(node: Node, state: PyTree) -> list[Any]:
-    if isinstance(node, Chain):
-        pairs = zip(node.members, node.substates(state), strict=True)
-        return [x for m, s in pairs for x in _member_states(m, s)]
-    return [state]
+    return pattern.powers(pattern.entries(step.change(counts, dtype)), k)
 
 
 def _with_member_states(node: Node, state: PyTree, new: Any) -> PyTree:

@@ -99,6 +99,17 @@ class Node:
         return []
 
 
+    def along(
+        self, state: PyTree, params: PyTree = None, path: tuple[Any, ...] = ()
+    ) -> "list[tuple[Node, PyTree]]":
+        """The members, one after another, that one leaf passes through, each with its state.
+
+        Where leaves go different ways, ``params`` and the leaf's path say which is meant.
+        """
+        del params, path
+        return [(self, state)]
+
+
 class Several(Node):
     """A node with members side by side or one after another."""
 

@@ -150,9 +150,9 @@ class Rule:
         return stored is None or isinstance(stored, tuple)
 
     @property
-    def scheduled(self) -> bool:
-        """Whether any hyperparameter depends on the count."""
-        return any(callable(getattr(self, n)) for n, _ in self.hyperparameters())
+    def scheduled(self) -> list[str]:
+        """The hyperparameters that depend on the count."""
+        return [n for n, _ in self.hyperparameters() if callable(getattr(self, n))]
 
     def __repr__(self) -> str:
         fields = dataclasses.fields(self)  # pyright: ignore[reportArgumentType]

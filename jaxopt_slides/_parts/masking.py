@@ -95,6 +95,17 @@ class Partition(Several):
             for k in self.kind.known
         ]
 
+    def along(
+        self, state: PyTree, params: PyTree = None, path: tuple[Any, ...] = ()
+    ) -> list[tuple[Node, PyTree]]:
+        paths = [p for p, _ in jax.tree_util.tree_leaves_with_path(params)]
+        if path not in paths:
+            return [(self, state)]
+        chosen = self._chosen(params, params)
+        i = next(i for i, mine in enumerate(chosen) if mine[paths.index(path)])
+        inner = None if state is None else self.substates(state)[i]
+        return self.members[i].along(inner, only(params, chosen[i]), path)
+
     def require_state(self, state: PyTree) -> None:
         require_class(self.name, state, PartitionState)
         expected = sorted(map(str, self.kind.known))

@@ -41,9 +41,9 @@ HARMLESS = "RMSProp, β = 0.9"  # too long a memory for the cycle of 3
 def sums(kind: str, rate: Any, zs: Any) -> tuple[jax.Array, jax.Array]:
     """Adagrad's losses ``[rounds]``, and its sum of squares after every round ``[rounds, SIZE]``."""
     tx = jos.adagrad(rate, eps=0.0)
-    before = {"c": lambda taken: taken.state.sum_of_squares}
+    before = {"c": lambda taken: taken.state[0].sum_of_squares}
     result = play(LOSSES[kind], tx, jnp.zeros(SIZE), zs, **before)
-    after = jnp.concatenate([result.history["c"][1:], result.state.sum_of_squares[None]])
+    after = jnp.concatenate([result.history["c"][1:], result.state[0].sum_of_squares[None]])
     return result.history["loss"], after
 
 

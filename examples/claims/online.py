@@ -70,20 +70,11 @@ def _best_logistic(zs, count):
     return jax.lax.fori_loop(0, 300, body, (start, start))[0]
 
 
-def projected(tx: jos.GradientTransformation) -> jos.GradientTransformation:
-    """The rule, each step followed by a projection onto [-1, 1]."""
-
-    def update(g, state, w):
-        u, state = tx.update(g, state, w)
-        return jnp.clip(w + u, -1, 1) - w, state
-
-    return jos.GradientTransformation(tx.init, update)
-
-
 def play(loss: Any, tx: Any, start: Any, zs: Any, **record: Any) -> Any:
     """One run of the projected rule: loss, position and what else is asked for, before every round."""
     record = {"params": lambda taken: taken.params, **record}
-    return jos.fit(loss, projected(tx), start, steps=len(zs), batches=zs, record=record)
+    tx = jos.chain(tx, jos.project(low=-1.0, high=1.0))
+    return jos.fit(loss, tx, start, steps=len(zs), batches=zs, record=record)
 
 
 def regrets(kind: str, losses: np.ndarray, zs: np.ndarray) -> np.ndarray:

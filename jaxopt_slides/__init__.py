@@ -7,6 +7,7 @@ if _typing.TYPE_CHECKING:
     from jaxopt_slides import diagnostics as diagnostics
     from jaxopt_slides import landscapes as landscapes
     from jaxopt_slides import presets as presets
+    from jaxopt_slides import rows as rows
     from jaxopt_slides import viz as viz
 
 # protocol
@@ -77,7 +78,7 @@ from jaxopt_slides.training.sweep import sweep as sweep
 __version__ = "0.1.0"
 
 
-_MODULES = ("diagnostics", "landscapes", "presets", "viz")
+_MODULES = ("diagnostics", "landscapes", "presets", "rows", "viz")
 
 
 def __getattr__(name: str) -> _typing.Any:

@@ -16,6 +16,18 @@ from jaxopt_slides._core.dtypes import promote
 from jaxopt_slides._core.types import PyTree
 
 
+class RowsOnly:
+    """The update of some rows of a parameter, which adds itself."""
+
+    def added_to(self, param: Any) -> Any:
+        """The parameter with this update in it."""
+        raise NotImplementedError
+
+
+def _is_rows_only(x: Any) -> bool:
+    return isinstance(x, RowsOnly)
+
+
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
     r"""Adds updates to parameters: the slides' last line, :math:`W \leftarrow W + u`.
 
@@ -49,6 +61,16 @@ def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
 
 
 def _apply(params: PyTree, updates: PyTree) -> PyTree:
+    found, outline = jax.tree.flatten(updates, is_leaf=_is_rows_only)
+    if any(map(_is_rows_only, found)):
+        try:
+            parts = outline.flatten_up_to(params)
+        except ValueError as error:
+            raise ValueError(f"apply_updates: the params are not those of the updates: {error}") from None
+        pairs = zip(parts, found, strict=True)
+        return outline.unflatten([
+            u.added_to(w) if _is_rows_only(u) else _apply(w, u) for w, u in pairs
+        ])
     leaves, treedef = jax.tree.flatten(params)
     if jax.tree.structure(updates) == treedef and any(map(is_none, jax.tree.leaves(updates))):
         changed = [not is_none(u) for u in jax.tree.leaves(updates)]

@@ -68,17 +68,17 @@ class Transition(NamedTuple):
 
 def coordinates_of(state: Any) -> list[Any]:
     """The fields of a rule's state that an idle step maps, in order."""
-    return [f for f in state[1:] if not _is_fixed(f)]
+    return [f for f in state[1:] if not is_fixed(f)]
 
 
-def _is_fixed(field: Any) -> bool:
+def is_fixed(field: Any) -> bool:
     """Whether an idle step leaves a field of a state alone: it is unused, or counts something."""
     return field is None or jnp.issubdtype(getattr(field, "dtype", jnp.float32), jnp.integer)
 
 
 def _with_coordinates(state: Any, values: Any, count: Any) -> Any:
     values = iter(values)
-    return type(state)(count, *(f if _is_fixed(f) else next(values) for f in state[1:]))
+    return type(state)(count, *(f if is_fixed(f) else next(values) for f in state[1:]))
 
 
 def _one_step(rules: Any, starts: Any, counts: Any, unit: jax.Array) -> jax.Array:

@@ -43,6 +43,8 @@ class Node:
       any_dtype: it leaves parameters alone that are not floating, such as integers.
       inert: it changes no parameter and needs no dtype.
       by_value: it has no leaves, and a transformation made of it is compared by value.
+      own_trees: its parameters and updates are other trees than an array for an array, which it
+        checks itself.
       idle: why it cannot coast.
     """
 
@@ -55,6 +57,7 @@ class Node:
     any_dtype: Any = False
     inert: Any = False
     by_value: Any = False
+    own_trees: Any = False
     idle: Any = "does not say what it does when its gradient is zero"
 
     def init(self, params: PyTree) -> PyTree:

@@ -91,6 +91,8 @@ def _samples(node: Node, *trees: PyTree) -> list[Any]:
 def _update(node: Node, updates: PyTree, state: PyTree, params: PyTree, extra: dict[str, Any]):
     """Checks, widens once, steps, narrows once."""
     owner = str(node.name)
+    if node.own_trees:
+        return node.update(updates, state, Context(params, (), extra))
     _requirement(node)(owner, "updates", updates)
     if params is not None:
         _requirement(node)(owner, "params", params)

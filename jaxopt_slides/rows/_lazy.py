@@ -1,0 +1,286 @@
+"""The wrapper that updates the touched rows of a table, and lets the others coast."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_slides._core.checks import require_class, require_same_shapes, require_same_tree
+from jaxopt_slides._core.coasting import Transition, coordinates_of, is_fixed, transition
+from jaxopt_slides._core.dtypes import cast, dtypes_of, real, widen
+from jaxopt_slides._core.foreign import as_halves
+from jaxopt_slides._core.node import Context, Node, Wrapper
+from jaxopt_slides._core.pair import transformation
+from jaxopt_slides._core.powers import Entries, Pattern
+from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides._core.words import require_at_least, shown
+from jaxopt_slides.rows import _maps
+from jaxopt_slides.rows._table import RowGradients, RowUpdates, Table, View, is_marked, parts_of, plain
+
+
+class TableState(NamedTuple):
+    """What :func:`lazy` keeps of one table beside the optimizer's own state."""
+
+    stamps: jax.Array  # [rows], int32: the step up to which each row has been brought
+    maps: Entries  # what one idle step does; with a horizon [length], since each of the last steps
+    since: Any  # [], int32: the step since which that holds; None with a horizon
+    next_row: Any  # [], int32: the next row to be brought up to date in rotation; None without
+
+
+class LazyState(NamedTuple):
+    """State of :func:`lazy`."""
+
+    clock: int | jax.Array  # [], int32: steps taken; wraps around
+    inner_state: PyTree  # as it is for arrays in place of the tables
+    tables: dict[str, TableState]
+
+
+class Course(NamedTuple):
+    """How one table goes through the optimizer.
+
+    Attributes:
+      step: what an idle step does to one row.
+      pattern: which entries of it there are.
+      columns: where among the leaves of the optimizer's state the table's own arrays are.
+      counts: where its members' counts are.
+    """
+
+    step: Transition
+    pattern: Pattern
+    columns: list[int]
+    counts: list[int]
+
+    @property
+    def moves(self) -> bool:
+        """Whether a row moves while nothing touches it."""
+        return any(i == 0 for i, _ in self.pattern.pairs)
+
+    def now(self, leaves: list[Any], dtype: Any) -> Entries:
+        """The map of an idle step at the state's count."""
+        counts = [leaves[i] for i in self.counts]
+        return self.pattern.entries(self.step.change(counts, dtype))
+
+
+def course(node: "Lazy", params: PyTree, state: PyTree, path: Any, name: str) -> Course:
+    """The course of the table at ``path`` of ``params``, which has arrays in place of tables.
+
+    Raises:
+      ValueError: it cannot coast; the message names the member and says why.
+    """
+    leaves, treedef = jax.tree.flatten(state)
+    places = treedef.unflatten(range(len(leaves)))
+    found = node.inner.along(state, params, path)
+    indices = [where for _, where in node.inner.along(places, params, path)]
+    try:
+        step = transition(node.inner, [member for member, _ in found])
+    except ValueError as error:
+        raise ValueError(f"lazy: table {name!r} cannot be updated row by row: {error}") from None
+    if node.horizon is None and step.varies():
+        raise ValueError(
+            f"lazy: table {name!r} needs a horizon: what an idle step of {node.inner!r:.80} does depends "
+            f"on the count. Say lazy(..., horizon=1000), and every row is brought up to date within so "
+            f"many steps."
+        )
+    columns = []
+    for (_, s), where in zip(found, indices, strict=True):
+        fields = [w for x, w in zip(s[1:], where[1:], strict=True) if not is_fixed(x)]
+        columns += [dict(jax.tree_util.tree_leaves_with_path(field))[path] for field in fields]
+    return Course(step, step.pattern(), columns, [where.count for where in indices])
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False)
+class Lazy(Wrapper):
+    """Runs the inner transformation on the declared rows of every table, brought up to date."""
+
+    inner: Node
+    horizon: int | None = dataclasses.field(default=None, metadata={"static": True})
+    name = "lazy"
+    state_type = LazyState
+    own_trees = True
+
+    @property
+    def idle(self) -> str:
+        return "is outermost: wrap the whole chain in rows.lazy"
+
+    def init(self, params: PyTree) -> LazyState:
+        arrays = plain(params, lambda t: t.values)
+        inner_state = self.inner.init(arrays)
+        tables = {}
+        for path, part in parts_of(params)[0]:
+            if isinstance(part, Table):
+                if part.name in tables:
+                    raise ValueError(f"lazy: two tables are called {part.name!r}; names must be unique.")
+                way = course(self._unscheduled(), arrays, inner_state, path, part.name)
+                tables[part.name] = self._start(part, way)
+        return LazyState(jnp.zeros((), jnp.int32), inner_state, tables)
+
+    def _unscheduled(self) -> "Lazy":
+        """This half, which does not know of schedules, as if it had a horizon."""
+        return dataclasses.replace(self, horizon=1)
+
+    def _start(self, part: Table, way: Course) -> TableState:
+        values = jnp.asarray(part.values)
+        stamps = jnp.zeros_like(values.reshape(len(values), -1)[:, :1], dtype=jnp.int32)[:, 0]
+        dtype, zero = real(widen(values[:1]).dtype), jnp.zeros((), jnp.int32)
+        if not way.pattern.pairs:
+            return TableState(stamps, (), None, None)
+        if self.horizon is None:
+            return TableState(stamps, _maps.started(way.pattern, dtype, None), zero, None)
+        maps = _maps.started(way.pattern, dtype, _maps.ring_length(self.horizon))
+        return TableState(stamps, maps, None, zero)
+
+    def require_state(self, state: PyTree) -> None:
+        require_class(self.name, state, LazyState)
+
+    def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
+        self.require_state(state)
+        views = _matching(updates, context.params)
+        gradients = plain(updates, lambda g: g.values)
+        arrays = plain(context.params, caught_up)
+        leaves, treedef = jax.tree.flatten(state.inner_state)
+        courses = {v.name: course(self, arrays, state.inner_state, p, v.name) for p, v in views}
+        rows = list(leaves)
+        for _, view in views:
+            for i, x in zip(courses[view.name].columns, view.states, strict=True):
+                rows[i] = x
+        extra = {n: plain(x, lambda g: getattr(g, "values", g)) for n, x in context.extra.items()}
+        params = None if context.params is None else arrays
+        inner = Context(params, dtypes_of(gradients), extra)
+        wide, new = self.inner.update(jax.tree.map(widen, gradients), treedef.unflatten(rows), inner)
+        new_leaves, tables = jax.tree.leaves(new), dict(state.tables)
+        for path, view in views:
+            way, g = courses[view.name], dict(jax.tree_util.tree_leaves_with_path(gradients))[path]
+            tables[view.name] = self._after(way, state, view, leaves, g)
+            for i in way.columns:
+                new_leaves[i] = leaves[i].at[view.target].set(new_leaves[i], mode="drop")
+        state = LazyState(state.clock + 1, treedef.unflatten(new_leaves), tables)
+        narrow = wide if self.inner.keeps_wide else cast(wide, inner.dtypes)
+        return _as_updates(context.params, wide, narrow, courses), state
+
+    def _after(self, way: Course, state: LazyState, view: View, leaves: list[Any], g: Any) -> TableState:
+        """The table's own state after a step in which the view's rows were touched."""
+        table, count = state.tables[view.name], len(view.ids)
+        stamps = view.slots.at[view.ids].set(
+            state.clock + 1 + _maps.opaque_zero(g, count), mode="drop"
+        )
+        if not way.pattern.pairs:
+            return table._replace(stamps=stamps)
+        now = way.now(leaves, table.maps[0].dtype)
+        maps, since = _maps.after_step(way.pattern, table, now, state.clock)
+        next_row = table.next_row
+        if next_row is not None:
+            next_row = (next_row + rotating(self.horizon, len(stamps))) % len(stamps)
+        return TableState(stamps, maps, since, next_row)
+
+    def __repr__(self) -> str:
+        return f"lazy({self.inner!r}{'' if self.horizon is None else f', horizon={self.horizon}'})"
+
+
+def rotating(horizon: Any, rows: int) -> int:
+    """How many rows are brought up to date in rotation at every step."""
+    return -(-rows // horizon)
+
+
+def caught_up(view: View) -> jax.Array:
+    """The rows of a view in the dtype that the optimizer computes in."""
+    wide = widen(view.raw)
+    return wide if view.moved is None else wide + view.moved
+
+
+def _matching(updates: PyTree, params: PyTree) -> list[tuple[Any, View]]:
+    """The views with their paths; updates and parameters must be one tree."""
+    found, _ = parts_of(updates)
+    theirs, _ = parts_of(params)
+    for path, part in [*found, *theirs]:
+        if isinstance(part, Table) or (isinstance(part, View) and (path, part) in found):
+            raise TypeError(
+                f"lazy: update was given table {part.name!r} itself. It takes what rows.value_and_grad "
+                f"returned, and the view that rows.read made: tx.update(gradients, state, view)."
+            )
+    if params is None:
+        if marked := [g.name for _, g in found if is_marked(g)]:
+            raise ValueError(
+                f"lazy: table {marked[0]!r} needs the view: call update(gradients, state, view)."
+            )
+        return []
+    named = [(p, g.name) for p, g in found if isinstance(g, RowGradients)]
+    if named != [(p, v.name) for p, v in theirs if isinstance(v, View)]:
+        raise ValueError(
+            f"lazy: the gradients have rows of the tables {[n for _, n in named]} and the view those of "
+            f"{[v.name for _, v in theirs if isinstance(v, View)]}. Take the gradients with "
+            f"rows.value_and_grad of this view."
+        )
+    gradients, arrays = plain(updates, lambda g: g.values), plain(params, lambda v: v.rows)
+    require_same_tree("lazy", "updates", gradients, "params", arrays)
+    require_same_shapes("lazy", "updates", gradients, "params", arrays)
+    return [(p, v) for p, v in theirs if isinstance(v, View)]
+
+
+def _as_updates(params: PyTree, wide: PyTree, narrow: PyTree, courses: dict[str, Course]) -> PyTree:
+    """The updates, with rows in the place of every table."""
+    if params is None:
+        return narrow
+    (found, treedef), pairs = parts_of(params), zip(jax.tree.leaves(wide), jax.tree.leaves(narrow), strict=True)
+    return treedef.unflatten(
+        _row_updates(part, u, courses[part.name].moves) if isinstance(part, View) else n
+        for (_, part), (u, n) in zip(found, pairs, strict=True)
+    )
+
+
+def _row_updates(view: View, u: jax.Array, moves: bool) -> RowUpdates:
+    change = u if view.moved is None else view.moved + u
+    return RowUpdates(view.target, view.raw, change, moves, view.name)
+
+
+def lazy(inner: Any, *, horizon: int | None = None) -> GradientTransformation:
+    r"""Updates the rows of tables that a step touches, on the trajectory of a dense optimizer.
+
+    A row that nothing touched for k steps is brought up to date just before it is read: with
+    :math:`M` the linear map that one step without gradient is to (weight, state), by
+    :math:`M^k` (:math:`\mathrm{cache} \leftarrow \beta^k\, \mathrm{cache}` of RMSProp, a displacement
+    by :math:`\mu (1 - \mu^k) / (1 - \mu)\, p` of momentum). Work and memory traffic of a step are in
+    proportion to the rows it touches. Arrays beside tables are updated as ever.
+
+    Args:
+      inner: the optimizer. What a table goes through in it must be linear when its gradient is zero:
+        the slides' rules, their parts, clipping by norm and weight decay are, in the usual orders;
+        Adam is not. :func:`partition` may send tables and other arrays to different rules.
+      horizon: None, if an idle step does the same at every count. With a number of steps it may change,
+        by schedules or by :func:`with_hyperparams`: every row is then brought up to date at least once
+        in so many steps, ``rows / horizon`` of them in every step.
+
+    Returns:
+      A transformation, to stand outermost. ``init`` takes parameters with tables in them, ``update``
+      the gradients of :func:`value_and_grad` and the view of :func:`read`.
+
+    Raises:
+      TypeError: ``inner`` is no transformation.
+      ValueError: a horizon below 1; from ``init`` or ``read``, a table that cannot coast, with the
+        member's name, or needs a horizon.
+
+    Example:
+      >>> from jaxopt_slides import rows
+      >>> tx = rows.lazy(momentum(0.5, mu=0.5))
+      >>> params = {"embed": rows.table(jnp.zeros((4, 1)), "embed")}
+      >>> state = tx.init(params)
+      >>> for ids in [[0, 3], [3], [3]]:
+      ...     view = rows.read(tx, params, state, {"embed": ids})
+      ...     loss = lambda p: jnp.sum(p["embed"][jnp.array(ids)])
+      ...     _, gradients = rows.value_and_grad(loss)(view)
+      ...     updates, state = tx.update(gradients, state, view)
+      ...     params = apply_updates(params, updates)
+      >>> rows.current(tx, params, state)["embed"][:, 0]  # row 0 rolled on for two steps
+      Array([-0.875, 0. , 0. , -2.125], dtype=float32)
+
+    Note:
+      Sparse optimizers elsewhere (torch's SparseAdam, TensorFlow's and TorchRec's) freeze the state of
+      untouched rows, which is another trajectory.
+    """
+    if horizon is not None:
+        horizon = require_at_least("lazy", "horizon", horizon, 1)
+    init, update = as_halves("lazy: inner", inner)
+    if isinstance(update, Lazy):
+        raise TypeError(f"lazy: inner is lazy already: {shown(inner)}.")
+    return transformation(Lazy(init, horizon), Lazy(update, horizon))

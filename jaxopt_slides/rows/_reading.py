@@ -1,0 +1,303 @@
+"""Reading rows in a step, differentiating by them, and bringing whole tables up to date."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_slides._core.apply import add_update
+from jaxopt_slides._core.dtypes import widen
+from jaxopt_slides._core.node import is_traced
+from jaxopt_slides._core.pair import halves
+from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides._core.words import shown
+from jaxopt_slides.rows import _maps
+from jaxopt_slides.rows._ids import positions
+from jaxopt_slides.rows._lazy import Course, Lazy, LazyState, TableState, course, rotating
+from jaxopt_slides.rows._table import RowGradients, Table, View, parts_of, plain
+
+LARGE = 2**24  # bytes of a table from which on an eager step is worth a warning
+
+
+def _lazy_of(owner: str, tx: Any) -> Lazy:
+    nodes = halves(tx) if isinstance(tx, GradientTransformation) else None
+    if nodes is None or not isinstance(nodes[1], Lazy):
+        raise TypeError(f"{owner}: expected the optimizer that rows.lazy returned, got {shown(tx, 80)}.")
+    return nodes[1]
+
+
+def _tables(owner: str, params: PyTree, state: PyTree) -> dict[str, tuple[Any, Table]]:
+    """The tables by name, with their paths."""
+    found = {part.name: (path, part) for path, part in parts_of(params)[0] if isinstance(part, Table)}
+    if not isinstance(state, LazyState):
+        raise TypeError(
+            f"{owner}: expected the LazyState that init returned, got {type(state).__name__}."
+        )
+    if list(found) != list(state.tables):
+        raise ValueError(
+            f"{owner}: the params have the tables {list(found)}, and the state those of "
+            f"{list(state.tables)}. Was this state made for other params?"
+        )
+    return found
+
+
+def read(tx: GradientTransformation, params: PyTree, state: PyTree, ids: Mapping[str, Any]) -> PyTree:
+    """The parameters as one step sees them: of every table the rows that it declares, up to date.
+
+    Args:
+      tx: what :func:`lazy` returned.
+      params: the parameters, tables among them.
+      state: the optimizer's state.
+      ids: by the name of each table the ids that the loss will read: integers in an array of any
+        shape, or a list of such arrays. Repeated ids are welcome; negative ones count from the end.
+
+    Returns:
+      The parameters with a view in the place of every table: ``params["embed"][ids]`` in the loss
+      stays as it is. An id that is out of range or was not declared reads NaN and is never written.
+
+    Raises:
+      ValueError: no such table, or a table without ids; called eagerly, rows that lag behind a
+        change of the optimizer.
+      TypeError: ids that are no integers, or another optimizer.
+
+    Example:
+      >>> tx = jos.rows.lazy(adagrad(0.1))
+      >>> params = {"embed": jos.rows.table(jnp.ones((5, 2)), "embed")}
+      >>> view = jos.rows.read(tx, params, tx.init(params), {"embed": [jnp.array([1, 1]), [4]]})
+      >>> view["embed"][jnp.array([4, 0])]
+      Array([[ 1.,  1.],
+             [nan, nan]], dtype=float32)
+    """
+    node, tables = _lazy_of("read", tx), _tables("read", params, state)
+    if not isinstance(ids, Mapping) or ids.keys() != tables.keys():
+        came = list(ids) if isinstance(ids, Mapping) else shown(ids)
+        raise ValueError(f"read: ids must be given for the tables {list(tables)}, got {came}.")
+    declared = {name: _declared(name, ids[name], len(t.values)) for name, (_, t) in tables.items()}
+    if is_traced(tx, params, state, declared):
+        return _read(node, params, state, declared)
+    _warn_of_copies(tables)
+    view = _jitted_read(node, params, state, declared)
+    if late := [v.name for _, v in parts_of(view)[0] if isinstance(v, View) and v.lost.any()]:
+        raise ValueError(_too_late("read", late[0]))
+    return view
+
+
+def _too_late(owner: str, name: str) -> str:
+    return (
+        f"{owner}: table {name!r} has rows that lag behind a change of the optimizer's hyperparameters. "
+        f"Call rows.flush(tx, params, state) before a change, or make the optimizer with a horizon."
+    )
+
+
+def _declared(name: str, ids: Any, rows: int) -> jax.Array:
+    """All ids of a table as rows ``[declared]``."""
+    several = ids if isinstance(ids, list | tuple) and any(hasattr(x, "shape") for x in ids) else [ids]
+    found = [positions(f"read: table {name!r}", x, rows).ravel() for x in several]
+    return jnp.concatenate(found) if len(found) > 1 else found[0]
+
+
+_warned: set[str] = set()
+
+
+def _warn_of_copies(tables: dict[str, tuple[Any, Table]]) -> None:
+    for name, (_, t) in tables.items():
+        size = t.values.size * t.values.dtype.itemsize
+        if size >= LARGE and name not in _warned:
+            _warned.add(name)
+            warnings.warn(
+                f"table {name!r} has {size / 2**20:.0f} MiB, and a step outside jit copies all of it. Use "
+                f"make_step or fit, or jax.jit of the whole step with params and state donated.",
+                stacklevel=3,
+            )
+
+
+def _read(node: Lazy, params: PyTree, state: LazyState, declared: dict[str, jax.Array]) -> PyTree:
+    arrays = plain(params, lambda t: t.values)
+    found, treedef = parts_of(params)
+    parts = []
+    for path, part in found:
+        if isinstance(part, Table):
+            way = course(node, arrays, state.inner_state, path, part.name)
+            part = _view(node, way, part, state, declared[part.name])
+        parts.append(part)
+    return treedef.unflatten(parts)
+
+
+_jitted_read = jax.jit(_read)
+
+
+def _view(node: Lazy, way: Course, part: Table, state: LazyState, ids: jax.Array) -> View:
+    own, rows = state.tables[part.name], len(part.values)
+    if own.next_row is not None:
+        turn = jnp.arange(rotating(node.horizon, rows), dtype=jnp.int32)
+        ids = jnp.concatenate([ids, (own.next_row + turn) % rows])
+    stamps = own.stamps.at[ids].get(mode="fill", fill_value=0)
+    stamps = jnp.where(ids < rows, stamps, state.clock)
+    places = jnp.arange(len(ids), dtype=jnp.int32)
+    # The sum with what was read is a dependency, without which the stamps would be copied.
+    later = places + jnp.minimum(state.clock - stamps, 0)
+    slots = own.stamps.at[ids].set(later, mode="drop")
+    first = slots.at[ids].get(mode="fill", fill_value=-1) == places
+    target = jnp.where(first, ids, rows)
+    leaves = jax.tree.leaves(state.inner_state)
+    raw, *states = (
+        x.at[target].get(mode="fill", fill_value=0)
+        for x in (part.values, *(leaves[i] for i in way.columns))
+    )
+    moved, states, lost = _brought(way, own, state.clock, stamps, raw, states)
+    kept = raw if moved is None else add_update(raw, moved)
+    return View(kept, ids, target, slots, raw, moved, tuple(states), lost, part.name)
+
+
+def _brought(way: Course, own: TableState, clock: Any, stamps: Any, raw: Any, states: list[Any]):
+    """The displacement of rows (None if nothing moves), their states now, and which are lost."""
+    if not way.pattern.pairs:
+        return None, states, jnp.zeros((), bool)
+    total, lost = _maps.until_now(way.pattern, own, clock, stamps)
+    wide = [widen(x) for x in states]
+    moved, *new = way.pattern.apply(total, [widen(raw), *wide])
+    new = [x.astype(s.dtype) for x, s in zip(new, states, strict=True)]
+    return moved if way.moves else None, new, lost.any()
+
+
+def value_and_grad(
+    loss: Callable[..., Any], *, has_aux: bool = False
+) -> Callable[..., tuple[Any, PyTree]]:
+    """The loss and its gradients, of tables those of the rows in the view.
+
+    Args:
+      loss: ``loss(params, *args, **kwargs)``, a scalar, or ``(scalar, aux)`` with ``has_aux``.
+      has_aux: the loss returns ``(loss, aux)``.
+
+    Returns:
+      A function of a view and the loss's other arguments that returns ``(loss, gradients)``, or
+      ``((loss, aux), gradients)``. Gradients of one row that was read several times are summed.
+
+    Raises:
+      TypeError: parameters with a table that :func:`read` has not made a view.
+
+    Example:
+      >>> tx = jos.rows.lazy(sgd(0.1))
+      >>> params = {"embed": jos.rows.table(jnp.ones((5, 1)), "embed")}
+      >>> view = jos.rows.read(tx, params, tx.init(params), {"embed": [2, 2]})
+      >>> square = lambda p: jnp.sum(p["embed"][jnp.array([2, 2])] ** 2)
+      >>> loss, gradients = jos.rows.value_and_grad(square)(view)
+      >>> loss, gradients["embed"].values.sum()
+      (Array(2., dtype=float32), Array(4., dtype=float32))
+    """
+
+    def both(view: PyTree, /, *args: Any, **kwargs: Any) -> tuple[Any, PyTree]:
+        found, treedef = parts_of(view)
+        if unread := [part.name for _, part in found if isinstance(part, Table)]:
+            raise TypeError(
+                f"value_and_grad: table {unread[0]!r} has not been read; take the gradients of what "
+                f"rows.read(tx, params, state, ids) returns."
+            )
+        parts = [part for _, part in found]
+        inputs = [p.rows if isinstance(p, View) else p for p in parts]
+
+        def of_inputs(inputs):
+            pairs = zip(parts, inputs, strict=True)
+            return loss(treedef.unflatten(_with_rows(p, x) for p, x in pairs), *args, **kwargs)
+
+        value, gradients = jax.value_and_grad(of_inputs, has_aux=has_aux)(inputs)
+        pairs = zip(parts, gradients, strict=True)
+        return value, treedef.unflatten(
+            RowGradients(g, p.name) if isinstance(p, View) else g for p, g in pairs
+        )
+
+    return both
+
+
+def _with_rows(part: Any, rows: Any) -> Any:
+    if not isinstance(part, View):
+        return rows
+    fixed = jax.tree.map(jax.lax.stop_gradient, part)
+    return View(rows, *(getattr(fixed, n) for n in ("ids", "target", "slots", "raw", "moved")),
+                fixed.states, fixed.lost, part.name)
+
+
+def current(tx: GradientTransformation, params: PyTree, state: PyTree) -> PyTree:
+    """The parameters as a dense optimizer would have them: every table an array, all rows up to date.
+
+    Args:
+      tx: what :func:`lazy` returned.
+      params: the parameters, tables among them; they stay as they are.
+      state: the optimizer's state.
+
+    Returns:
+      The parameters, arrays in place of tables.
+
+    Raises:
+      ValueError: called eagerly, rows that lag behind a change of the optimizer; they read NaN otherwise.
+      TypeError: another optimizer, or another's state.
+
+    Example:
+      >>> tx = jos.rows.lazy(momentum(0.1))
+      >>> params = {"embed": jos.rows.table(jnp.ones((2, 1)), "embed")}
+      >>> jos.rows.current(tx, params, tx.init(params))["embed"].shape
+      (2, 1)
+    """
+    return plain(_flushed("current", tx, params, state)[0], lambda t: t.values)
+
+
+def flush(tx: GradientTransformation, params: PyTree, state: PyTree) -> tuple[PyTree, PyTree]:
+    """Brings every row of every table up to date.
+
+    Before a checkpoint that others read, before hyperparameters change, at the end. It walks the
+    whole tables, in place under ``jax.jit`` with params and state donated.
+
+    Args:
+      tx: what :func:`lazy` returned.
+      params: the parameters, tables among them.
+      state: the optimizer's state.
+
+    Returns:
+      The params, whose tables no longer lag and may be read directly, and the state.
+
+    Raises:
+      ValueError: called eagerly, rows that lag behind a change of the optimizer.
+      TypeError: another optimizer, or another's state.
+
+    Example:
+      >>> tx = jos.rows.lazy(momentum(0.1))
+      >>> params = {"embed": jos.rows.table(jnp.ones((2, 1)), "embed")}
+      >>> params, state = jos.rows.flush(tx, params, tx.init(params))
+      >>> params["embed"][jnp.array([1])]
+      Array([[1.]], dtype=float32)
+    """
+    return _flushed("flush", tx, params, state)
+
+
+def _flushed(owner: str, tx: Any, params: PyTree, state: PyTree) -> tuple[PyTree, PyTree]:
+    node, tables = _lazy_of(owner, tx), _tables(owner, params, state)
+    if is_traced(tx, params, state):
+        return _flush(node, params, state)[:2]
+    params, state, lost = _jitted_flush(node, params, state)
+    if late := [name for name, x in zip(tables, lost, strict=True) if x]:
+        raise ValueError(_too_late(owner, late[0]))
+    return params, state
+
+
+def _flush(node: Lazy, params: PyTree, state: LazyState) -> tuple[PyTree, LazyState, list[Any]]:
+    arrays = plain(params, lambda t: t.values)
+    (found, treedef), tables, lost = parts_of(params), dict(state.tables), []
+    leaves, outline = jax.tree.flatten(state.inner_state)
+    parts = [part for _, part in found]
+    for n, (path, part) in enumerate(found):
+        if isinstance(part, Table):
+            way, own = course(node, arrays, state.inner_state, path, part.name), state.tables[part.name]
+            columns = [leaves[i] for i in way.columns]
+            moved, new, late = _brought(way, own, state.clock, own.stamps, part.values, columns)
+            values = part.values if moved is None else add_update(part.values, moved)
+            parts[n] = Table(values, jnp.zeros_like(part.lag), part.name)
+            for i, x in zip(way.columns, new, strict=True):
+                leaves[i] = x
+            tables[part.name] = own._replace(stamps=jnp.full_like(own.stamps, 0) + state.clock)
+            lost.append(late)
+    return treedef.unflatten(parts), LazyState(state.clock, outline.unflatten(leaves), tables), lost
+
+
+_jitted_flush = jax.jit(_flush)

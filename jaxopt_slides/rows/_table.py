@@ -1,0 +1,196 @@
+"""A table of rows as a parameter, and the few rows of it that one step sees."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+
+from jaxopt_slides._core.apply import RowsOnly, add_update
+from jaxopt_slides._core.checks import dtype_of
+from jaxopt_slides._core.types import PyTree
+from jaxopt_slides._core.words import shown
+from jaxopt_slides.rows._ids import positions
+
+
+class _Rows:
+    """What a table and a view of it have in common: they are read by ids, and by nothing else."""
+
+    name: str
+
+    def __iter__(self):
+        raise TypeError(f"table {self.name!r} cannot be iterated: read rows of it, as in table[ids].")
+
+    def __jax_array__(self):
+        raise TypeError(
+            f"table {self.name!r} is no array: read rows of it, as in table[ids]. "
+            f"rows.current(tx, params, state) returns every table as an array."
+        )
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table(_Rows):
+    """A parameter whose rows are updated one by one: see :func:`table`.
+
+    Attributes:
+      values: ``[rows, ...]``.
+      lag: 0., or 1. where rows wait for the steps in which nothing touched them.
+      name: what ids are declared under.
+    """
+
+    values: Any
+    lag: Any
+    name: str = dataclasses.field(metadata={"static": True})
+
+    def __getitem__(self, ids: Any) -> jax.Array:
+        """The rows of these ids; NaN where an id is none of the table, or the table lags behind."""
+        if not isinstance(self.lag, Tracer) and self.lag:
+            raise ValueError(
+                f"table {self.name!r} lags behind its optimizer. Read rows.current(tx, params, state), "
+                f"or in a training step rows.read(tx, params, state, ids)."
+            )
+        at = positions(f"table {self.name!r}", ids, len(self.values))
+        found = self.values.at[at].get(mode="fill", fill_value=jnp.nan)
+        return jnp.where(self.lag > 0, jnp.full_like(found, jnp.nan), found)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the values."""
+        return self.values.shape
+
+    @property
+    def dtype(self) -> Any:
+        """That of the values."""
+        return self.values.dtype
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class View(_Rows):
+    """The rows of a table that one step has declared, brought up to date: see :func:`read`.
+
+    Of several places that declare one id the first named in ``slots`` stands for it; at the others
+    everything is 0.
+
+    Attributes:
+      rows: ``[declared, ...]``, what the loss sees, in the table's dtype.
+      ids: ``[declared]``, int32.
+      target: ``[declared]``, the id at the place that stands for it, elsewhere the table's length.
+      slots: ``[rows of the table]``: at a declared id its place, elsewhere its stamp.
+      raw: ``[declared, ...]``, the rows as the table has them.
+      moved: ``[declared, ...]``, in float32 or wider, what they have moved since; None if nothing does.
+      states: the optimizer's arrays for these rows, up to date.
+      lost: whether a row cannot be brought up to date, since the optimizer has changed.
+      name: the table's.
+    """
+
+    rows: Any
+    ids: Any
+    target: Any
+    slots: Any
+    raw: Any
+    moved: Any
+    states: Any
+    lost: Any
+    name: str = dataclasses.field(metadata={"static": True})
+
+    def local(self, ids: Any) -> jax.Array:
+        """The places of ids in ``rows``; ``len(rows)`` for those that were not declared.
+
+        For modules that hold an array and take from it: give them ``view.rows`` and these.
+        """
+        at = positions(f"table {self.name!r}", ids, len(self.slots))
+        count = len(self.ids)
+        place = self.slots.at[at].get(mode="fill", fill_value=count)
+        known = self.ids.at[place].get(mode="fill", fill_value=-1) == at
+        return jnp.where(known & (at < len(self.slots)), place, count)
+
+    def __getitem__(self, ids: Any) -> jax.Array:
+        """The rows of these ids; NaN for those that were not declared."""
+        return self.rows.at[self.local(ids)].get(mode="fill", fill_value=jnp.nan)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class RowGradients:
+    """The gradient of a view's rows, duplicates summed: ``[declared, ...]``."""
+
+    values: Any
+    name: str = dataclasses.field(metadata={"static": True})
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class RowUpdates(RowsOnly):
+    """What becomes of the declared rows; :func:`apply_updates` writes it into the table."""
+
+    target: Any
+    raw: Any
+    change: Any  # in float32 or wider: what they have moved since, and this step's update
+    lags: bool = dataclasses.field(metadata={"static": True})
+    name: str = dataclasses.field(metadata={"static": True})
+
+    def added_to(self, param: Any) -> Table:
+        """The table with these rows in it."""
+        if not isinstance(param, Table) or param.name != self.name:
+            raise TypeError(
+                f"apply_updates: the updates have rows of table {self.name!r} where the params have "
+                f"{shown(param) if not isinstance(param, Table) else f'table {param.name!r}'}. Apply "
+                f"them to the params that rows.read was given."
+            )
+        rows = add_update(self.raw, self.change)
+        values = param.values.at[self.target].set(rows, mode="drop")
+        return Table(values, jnp.full_like(param.lag, float(self.lags)), self.name)
+
+
+def table(values: Any, name: str) -> Table:
+    """Marks a parameter as a table, whose rows :func:`lazy` updates one by one.
+
+    Args:
+      values: ``[rows, ...]``, floating; a row may be a vector, as an embedding is, or any array.
+      name: what its ids are declared under; unique among the tables of the parameters.
+
+    Returns:
+      A pytree with the values, to stand in their place among the parameters. ``table[ids]`` reads
+      rows as an array's indexing does, NaN where an id is out of range.
+
+    Raises:
+      TypeError: values that are no floating array, or a name that is no string.
+      ValueError: values without rows.
+
+    Example:
+      >>> embed = jos.rows.table(jnp.array([[1.0, 2.0], [3.0, 4.0]]), "embed")
+      >>> embed[jnp.array([1, -2, 7])]
+      Array([[ 3.,  4.],
+             [ 1.,  2.],
+             [nan, nan]], dtype=float32)
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"table: name must be a string, got {shown(name)}.")
+    dtype = dtype_of(values)
+    if dtype is None or not jnp.issubdtype(dtype, jnp.inexact):
+        raise TypeError(f"table: values must be a floating array, got {dtype or shown(values)}.")
+    values = jnp.asarray(values)
+    if not values.ndim or not len(values):
+        raise ValueError(f"table: values must be an array [rows, ...], got shape {values.shape}.")
+    return Table(values, jnp.zeros((), jnp.float32), name)
+
+
+MARKED = (Table, View, RowGradients)
+
+
+def is_marked(x: Any) -> bool:
+    """Whether a tree's part is a table, a view of one or the gradient of a view."""
+    return isinstance(x, MARKED)
+
+
+def parts_of(tree: PyTree) -> tuple[list[tuple[Any, Any]], Any]:
+    """The leaves with their paths, tables and what stands for them among the leaves; the structure."""
+    return jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_marked)
+
+
+def plain(tree: PyTree, array_of: Any) -> PyTree:
+    """The tree with an array for every table, view or gradient."""
+    return jax.tree.map(lambda x: array_of(x) if is_marked(x) else x, tree, is_leaf=is_marked)

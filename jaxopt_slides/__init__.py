@@ -7,8 +7,10 @@ if _typing.TYPE_CHECKING:
     from jaxopt_slides import diagnostics as diagnostics
     from jaxopt_slides import landscapes as landscapes
     from jaxopt_slides import presets as presets
-    from jaxopt_slides import rows as rows
     from jaxopt_slides import viz as viz
+
+# modules
+from jaxopt_slides import rows as rows
 
 # protocol
 from jaxopt_slides._core.apply import apply_updates as apply_updates
@@ -78,7 +80,7 @@ from jaxopt_slides.training.sweep import sweep as sweep
 __version__ = "0.1.0"
 
 
-_MODULES = ("diagnostics", "landscapes", "presets", "rows", "viz")
+_MODULES = ("diagnostics", "landscapes", "presets", "viz")
 
 
 def __getattr__(name: str) -> _typing.Any:

@@ -66,11 +66,13 @@ def _apply(params: PyTree, updates: PyTree) -> PyTree:
         try:
             parts = outline.flatten_up_to(params)
         except ValueError as error:
-            raise ValueError(f"apply_updates: the params are not those of the updates: {error}") from None
+            raise ValueError(
+                f"apply_updates: the params are not those of the updates: {error}"
+            ) from None
         pairs = zip(parts, found, strict=True)
-        return outline.unflatten([
-            u.added_to(w) if _is_rows_only(u) else _apply(w, u) for w, u in pairs
-        ])
+        return outline.unflatten(
+            [u.added_to(w) if _is_rows_only(u) else _apply(w, u) for w, u in pairs]
+        )
     leaves, treedef = jax.tree.flatten(params)
     if jax.tree.structure(updates) == treedef and any(map(is_none, jax.tree.leaves(updates))):
         changed = [not is_none(u) for u in jax.tree.leaves(updates)]

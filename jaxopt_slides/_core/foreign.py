@@ -90,7 +90,12 @@ def _extras(update: Any) -> frozenset[str]:
     return frozenset(p.name for p in named)
 
 
-def as_halves(label: str, tx: Any) -> tuple[Node, Node]:
+def as_halves(label: str, tx: Any, *, outermost: bool = False) -> tuple[Node, Node]:
     """The halves of any transformation; ``label`` says what it is to a message."""
     ours = halves(tx) if isinstance(tx, GradientTransformation) else None
+    if ours and ours[1].own_trees and not outermost:
+        raise TypeError(
+            f"{label} is {shown(tx, 80)}, which must be outermost: make the whole optimizer first and "
+            f"wrap that in {ours[1].name}."
+        )
     return ours or _foreign_halves(label, tx)

@@ -101,7 +101,6 @@ class Node:
         del state
         return []
 
-
     def along(
         self, state: PyTree, params: PyTree = None, path: tuple[Any, ...] = ()
     ) -> "list[tuple[Node, PyTree]]":

@@ -47,7 +47,7 @@ class Pattern(NamedTuple):
         a, b = (dict(zip(self.pairs, x, strict=True)) for x in (later, earlier))
         return tuple(self._entry(a, b, i, j) for i, j in self.pairs)
 
-    def _entry(self, a, b, i, j):
+    def _entry(self, a: Any, b: Any, i: int, j: int) -> Any:
         """Row i of the later step times column j of the earlier one."""
         if i == j == 0:
             others = [(a[0, m], b[m, 0]) for m in range(1, self.size) if (0, m) in a and (m, 0) in b]
@@ -58,7 +58,7 @@ class Pattern(NamedTuple):
         return sum(terms[1:], terms[0])
 
     def powers(self, entries: Entries, k: jax.Array) -> Entries:
-        """k idle steps, each entry ``[*k.shape]``, for integers ``k >= 0``.
+        """K idle steps, each entry ``[*k.shape]``, for integers ``k >= 0``.
 
         Digit by digit, to the base 256: a table of the first powers is built by doubling and looked
         up for every k. A level that no k reaches is left out, unless ``vmap`` makes it run. Where
@@ -95,7 +95,9 @@ class Pattern(NamedTuple):
             moved[i].append(e.reshape(e.shape + (1,) * (x.ndim - e.ndim)).astype(x.dtype) * x)
         for i, x in enumerate(coordinates[1:], start=1):
             moved[i] += [] if (i, i) in self.pairs else [x]
-        return [sum(terms[1:], terms[0]) if terms else jnp.zeros_like(coordinates[0]) for terms in moved]
+        return [
+            sum(terms[1:], terms[0]) if terms else jnp.zeros_like(coordinates[0]) for terms in moved
+        ]
 
 
 def _of_identity(i: int, j: int) -> float:

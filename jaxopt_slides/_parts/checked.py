@@ -58,6 +58,12 @@ class Checked(Wrapper):
             self._require(Seen(context.params, updates, new, before, after), state.count)
         return new, CheckedState(next_count(state.count), after)
 
+    def along(
+        self, state: PyTree, params: PyTree = None, path: tuple[Any, ...] = ()
+    ) -> list[tuple[Node, PyTree]]:
+        inner = None if state is None else self.substates(state)[0]
+        return self.inner.along(inner, params, path)
+
     def _require(self, seen: "Seen", step: Any) -> None:
         owner = f"checked({self.inner.name})"
         inspect = _inspected if is_traced(self, seen) else _jitted_inspected

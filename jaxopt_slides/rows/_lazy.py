@@ -7,14 +7,15 @@ import jax
 import jax.numpy as jnp
 
 from jaxopt_slides._core.checks import require_class, require_same_shapes, require_same_tree
-from jaxopt_slides._core.coasting import Transition, coordinates_of, is_fixed, transition
+from jaxopt_slides._core.coasting import Transition, is_fixed, transition
 from jaxopt_slides._core.dtypes import cast, dtypes_of, real, widen
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper
-from jaxopt_slides._core.pair import transformation
+from jaxopt_slides._core.pair import halves, transformation
 from jaxopt_slides._core.powers import Entries, Pattern
 from jaxopt_slides._core.types import GradientTransformation, PyTree
-from jaxopt_slides._core.words import require_at_least, shown
+from jaxopt_slides._core.words import require_at_least
+from jaxopt_slides._parts.checked import Checked, CheckedState
 from jaxopt_slides.rows import _maps
 from jaxopt_slides.rows._table import RowGradients, RowUpdates, Table, View, is_marked, parts_of, plain
 
@@ -111,7 +112,9 @@ class Lazy(Wrapper):
         for path, part in parts_of(params)[0]:
             if isinstance(part, Table):
                 if part.name in tables:
-                    raise ValueError(f"lazy: two tables are called {part.name!r}; names must be unique.")
+                    raise ValueError(
+                        f"lazy: two tables are called {part.name!r}; names must be unique."
+                    )
                 way = course(self._unscheduled(), arrays, inner_state, path, part.name)
                 tables[part.name] = self._start(part, way)
         return LazyState(jnp.zeros((), jnp.int32), inner_state, tables)
@@ -159,12 +162,12 @@ class Lazy(Wrapper):
         narrow = wide if self.inner.keeps_wide else cast(wide, inner.dtypes)
         return _as_updates(context.params, wide, narrow, courses), state
 
-    def _after(self, way: Course, state: LazyState, view: View, leaves: list[Any], g: Any) -> TableState:
+    def _after(
+        self, way: Course, state: LazyState, view: View, leaves: list[Any], g: Any
+    ) -> TableState:
         """The table's own state after a step in which the view's rows were touched."""
         table, count = state.tables[view.name], len(view.ids)
-        stamps = view.slots.at[view.ids].set(
-            state.clock + 1 + _maps.opaque_zero(g, count), mode="drop"
-        )
+        stamps = view.slots.at[view.ids].set(state.clock + 1 + _maps.opaque_zero(g, count), mode="drop")
         if not way.pattern.pairs:
             return table._replace(stamps=stamps)
         now = way.now(leaves, table.maps[0].dtype)
@@ -176,6 +179,15 @@ class Lazy(Wrapper):
 
     def __repr__(self) -> str:
         return f"lazy({self.inner!r}{'' if self.horizon is None else f', horizon={self.horizon}'})"
+
+
+def with_assertions(tx: GradientTransformation, state: LazyState) -> tuple[Any, LazyState]:
+    """The optimizer with :func:`checked` inside it, and its state."""
+    both: Any = halves(tx)
+    inside = [dataclasses.replace(half, inner=Checked(half.inner)) for half in both]
+    return transformation(*inside), state._replace(
+        inner_state=CheckedState(state.clock, state.inner_state)
+    )
 
 
 def rotating(horizon: Any, rows: int) -> int:
@@ -222,7 +234,10 @@ def _as_updates(params: PyTree, wide: PyTree, narrow: PyTree, courses: dict[str,
     """The updates, with rows in the place of every table."""
     if params is None:
         return narrow
-    (found, treedef), pairs = parts_of(params), zip(jax.tree.leaves(wide), jax.tree.leaves(narrow), strict=True)
+    (found, treedef), pairs = (
+        parts_of(params),
+        zip(jax.tree.leaves(wide), jax.tree.leaves(narrow), strict=True),
+    )
     return treedef.unflatten(
         _row_updates(part, u, courses[part.name].moves) if isinstance(part, View) else n
         for (_, part), (u, n) in zip(found, pairs, strict=True)
@@ -281,6 +296,4 @@ def lazy(inner: Any, *, horizon: int | None = None) -> GradientTransformation:
     if horizon is not None:
         horizon = require_at_least("lazy", "horizon", horizon, 1)
     init, update = as_halves("lazy: inner", inner)
-    if isinstance(update, Lazy):
-        raise TypeError(f"lazy: inner is lazy already: {shown(inner)}.")
     return transformation(Lazy(init, horizon), Lazy(update, horizon))

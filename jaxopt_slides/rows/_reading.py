@@ -1,5 +1,6 @@
 """Reading rows in a step, differentiating by them, and bringing whole tables up to date."""
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +25,9 @@ LARGE = 2**24  # bytes of a table from which on an eager step is worth a warning
 def _lazy_of(owner: str, tx: Any) -> Lazy:
     nodes = halves(tx) if isinstance(tx, GradientTransformation) else None
     if nodes is None or not isinstance(nodes[1], Lazy):
-        raise TypeError(f"{owner}: expected the optimizer that rows.lazy returned, got {shown(tx, 80)}.")
+        raise TypeError(
+            f"{owner}: expected the optimizer that rows.lazy returned, got {shown(tx, 80)}."
+        )
     return nodes[1]
 
 
@@ -77,7 +80,7 @@ def read(tx: GradientTransformation, params: PyTree, state: PyTree, ids: Mapping
     declared = {name: _declared(name, ids[name], len(t.values)) for name, (_, t) in tables.items()}
     if is_traced(tx, params, state, declared):
         return _read(node, params, state, declared)
-    _warn_of_copies(tables)
+    warn_of_copies([t for _, t in tables.values()], "outside jit")
     view = _jitted_read(node, params, state, declared)
     if late := [v.name for _, v in parts_of(view)[0] if isinstance(v, View) and v.lost.any()]:
         raise ValueError(_too_late("read", late[0]))
@@ -86,7 +89,7 @@ def read(tx: GradientTransformation, params: PyTree, state: PyTree, ids: Mapping
 
 def _too_late(owner: str, name: str) -> str:
     return (
-        f"{owner}: table {name!r} has rows that lag behind a change of the optimizer's hyperparameters. "
+        f"{owner}: table {name!r} has rows that lag behind a change of the hyperparameters. "
         f"Call rows.flush(tx, params, state) before a change, or make the optimizer with a horizon."
     )
 
@@ -101,15 +104,16 @@ def _declared(name: str, ids: Any, rows: int) -> jax.Array:
 _warned: set[str] = set()
 
 
-def _warn_of_copies(tables: dict[str, tuple[Any, Table]]) -> None:
-    for name, (_, t) in tables.items():
+def warn_of_copies(tables: list[Table], how: str) -> None:
+    """Says once of every large table that a step copies it, and how not to."""
+    for t in tables:
         size = t.values.size * t.values.dtype.itemsize
-        if size >= LARGE and name not in _warned:
-            _warned.add(name)
+        if size >= LARGE and t.name not in _warned:
+            _warned.add(t.name)
             warnings.warn(
-                f"table {name!r} has {size / 2**20:.0f} MiB, and a step outside jit copies all of it. Use "
+                f"table {t.name!r} has {size / 2**20:.0f} MiB, and a step {how} copies all of it. Use "
                 f"make_step or fit, or jax.jit of the whole step with params and state donated.",
-                stacklevel=3,
+                stacklevel=4,
             )
 
 
@@ -212,11 +216,10 @@ def value_and_grad(
 
 
 def _with_rows(part: Any, rows: Any) -> Any:
+    """The view with other rows, and nothing else in it that is differentiated by."""
     if not isinstance(part, View):
         return rows
-    fixed = jax.tree.map(jax.lax.stop_gradient, part)
-    return View(rows, *(getattr(fixed, n) for n in ("ids", "target", "slots", "raw", "moved")),
-                fixed.states, fixed.lost, part.name)
+    return dataclasses.replace(jax.tree.map(jax.lax.stop_gradient, part), rows=rows)
 
 
 def current(tx: GradientTransformation, params: PyTree, state: PyTree) -> PyTree:
@@ -231,7 +234,7 @@ def current(tx: GradientTransformation, params: PyTree, state: PyTree) -> PyTree
       The parameters, arrays in place of tables.
 
     Raises:
-      ValueError: called eagerly, rows that lag behind a change of the optimizer; they read NaN otherwise.
+      ValueError: called eagerly, rows that lag behind a change of the optimizer; else they read NaN.
       TypeError: another optimizer, or another's state.
 
     Example:
@@ -271,11 +274,13 @@ def flush(tx: GradientTransformation, params: PyTree, state: PyTree) -> tuple[Py
     return _flushed("flush", tx, params, state)
 
 
-def _flushed(owner: str, tx: Any, params: PyTree, state: PyTree) -> tuple[PyTree, PyTree]:
+def _flushed(
+    owner: str, tx: Any, params: PyTree, state: PyTree, jitted: Any = None
+) -> tuple[PyTree, PyTree]:
     node, tables = _lazy_of(owner, tx), _tables(owner, params, state)
     if is_traced(tx, params, state):
         return _flush(node, params, state)[:2]
-    params, state, lost = _jitted_flush(node, params, state)
+    params, state, lost = (jitted or _jitted_flush)(node, params, state)
     if late := [name for name, x in zip(tables, lost, strict=True) if x]:
         raise ValueError(_too_late(owner, late[0]))
     return params, state
@@ -301,3 +306,9 @@ def _flush(node: Lazy, params: PyTree, state: LazyState) -> tuple[PyTree, LazySt
 
 
 _jitted_flush = jax.jit(_flush)
+_donating = jax.jit(_flush, donate_argnums=(1, 2))
+
+
+def donating_flush(tx: GradientTransformation, params: PyTree, state: PyTree) -> tuple[PyTree, PyTree]:
+    """:func:`flush` in the buffers of the params and the state, which are then gone."""
+    return _flushed("flush", tx, params, state, _donating)

@@ -191,6 +191,11 @@ def parts_of(tree: PyTree) -> tuple[list[tuple[Any, Any]], Any]:
     return jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_marked)
 
 
+def tables_of(tree: PyTree) -> list[Table]:
+    """The tables among the parameters."""
+    return [part for _, part in parts_of(tree)[0] if isinstance(part, Table)]
+
+
 def plain(tree: PyTree, array_of: Any) -> PyTree:
     """The tree with an array for every table, view or gradient."""
     return jax.tree.map(lambda x: array_of(x) if is_marked(x) else x, tree, is_leaf=is_marked)

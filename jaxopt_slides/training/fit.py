@@ -13,9 +13,20 @@ from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import require_at_least, shown
+from jaxopt_slides.rows import flush, lazy
+from jaxopt_slides.rows._reading import donating_flush
+from jaxopt_slides.rows._table import tables_of
 from jaxopt_slides.training.batches import source
 from jaxopt_slides.training.recording import recorders
-from jaxopt_slides.training.step import Program, Taken, as_ours, assertive, copied, take_step
+from jaxopt_slides.training.step import (
+    Program,
+    Taken,
+    as_ours,
+    assertive,
+    copied,
+    is_lazy,
+    take_step,
+)
 
 
 class Fit(NamedTuple):
@@ -117,6 +128,7 @@ def fit(
     every: int = 100,
     check_finite: bool = False,
     checked: bool = False,
+    ids: Callable[..., Any] | None = None,
 ) -> Fit:
     """Trains: the slides' main loop, ``every`` steps per dispatch in one ``lax.scan``.
 
@@ -143,6 +155,9 @@ def fit(
       every: steps per dispatch, at least 1.
       check_finite: raise at the first loss that is not finite.
       checked: assert after every step what :func:`checked` asserts, which costs time.
+      ids: for parameters with tables (:func:`rows.table`): ``ids(batch)``, or ``ids()`` without
+        batches, returns by the name of each table the ids that the loss will read. ``tx`` may be
+        plain; it is made lazy. At the end every row is brought up to date.
 
     Returns:
       The last params and state, and the history ``[steps, ...]`` by name.
@@ -165,24 +180,29 @@ def fit(
         require_at_least("fit", "steps", steps, 0),
         require_at_least("fit", "every", every, 1),
     )
-    program = Program(loss, has_aux, checked=checked, owner="fit").prepared()
+    program = Program(loss, has_aux, checked=checked, owner="fit", ids=ids).prepared()
     _require_watchers(progress, stop, check_finite)
     tx, (data, xs) = as_ours("fit", tx), source(batches, steps)
+    if tables_of(params) and state is None and not is_lazy(tx):
+        tx = lazy(tx)
+    program.require_ids(tx, params)
     traced = is_traced(tx, params, state, None if isinstance(batches, Iterator) else batches)
     state = tx.init(params) if state is None else state
     program = program._replace(recorders=recorders(record, tx, state, has_aux))
     if not traced:
         watch = Watch(_printer(steps) if progress is True else progress or None, stop, check_finite)
-        return _loop(
+        result = _loop(
             lambda carry, start, count: _dispatch(program, count, tx, carry, (data, xs(start, count))),
             copied((params, state)),
             steps,
             every,
             watch,
         )
+        return _up_to_date(tx, result, donate=True)
     if progress or stop or check_finite:
         raise ValueError("fit: progress, stop and check_finite need concrete values, not jit or vmap.")
-    return _scan(program, steps, tx, (params, state), (data, xs(0, steps)))
+    result = _scan(program, steps, tx, (params, state), (data, xs(0, steps)))
+    return _up_to_date(tx, result, donate=False)
 
 
 def _require_watchers(progress: Any, stop: Any, check_finite: Any) -> None:
@@ -225,3 +245,11 @@ def _loop(dispatch: Callable[..., Fit], carry: Any, steps: int, every: int, watc
         if ended:
             break
     return result._replace(history=jax.tree.map(lambda *xs: jnp.concatenate(xs), *history))
+
+
+def _up_to_date(tx: Any, result: Fit, *, donate: bool) -> Fit:
+    """The result with every row of every table brought up to date."""
+    if not tables_of(result.params):
+        return result
+    params, state = (donating_flush if donate else flush)(tx, result.params, result.state)
+    return result._replace(params=params, state=state)

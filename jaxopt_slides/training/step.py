@@ -17,12 +17,16 @@ from jaxopt_slides._core.checks import dtype_of, require_arrays, require_float_l
 from jaxopt_slides._core.dtypes import fresh
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import is_traced
-from jaxopt_slides._core.pair import transformation
+from jaxopt_slides._core.pair import halves, transformation
 from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 from jaxopt_slides._parts.checked import CheckedState, step_count
 from jaxopt_slides._parts.checked import checked as asserting
+from jaxopt_slides.rows import read, value_and_grad
+from jaxopt_slides.rows._lazy import Lazy, with_assertions
+from jaxopt_slides.rows._reading import warn_of_copies
+from jaxopt_slides.rows._table import tables_of
 
 
 class Taken(NamedTuple):
@@ -55,6 +59,7 @@ class Program(NamedTuple):
     recorders: tuple[tuple[str, Callable[[Taken], Any]], ...] = ()
     checked: bool = False
     owner: str = "make_step"  # for messages
+    ids: Callable[..., Any] | None = None  # of the batch: what tables are read at
 
     def prepared(self) -> "Program":
         """This program, its parts checked as far as that is possible without calling them."""
@@ -63,7 +68,26 @@ class Program(NamedTuple):
                 f"{self.owner}: loss must be a function of the parameters, got {shown(self.loss)}."
             )
         require_options(self.owner, has_aux=self.has_aux, checked=self.checked)
+        if self.ids is not None and not callable(self.ids):
+            raise TypeError(
+                f"{self.owner}: ids must be a function of the batch that returns every table's ids, "
+                f"got {shown(self.ids)}."
+            )
         return self
+
+    def require_ids(self, tx: Any, params: PyTree) -> None:
+        """Tables need an optimizer that knows of them, and the ids at which a batch reads them."""
+        tables = [t.name for t in tables_of(params)]
+        if tables and not is_lazy(tx):
+            raise TypeError(
+                f"{self.owner}: the params have the tables {tables}, so tx and the state must be those "
+                f"of rows.lazy: tx = rows.lazy(...), state = tx.init(params)."
+            )
+        if tables and self.ids is None:
+            raise TypeError(
+                f"{self.owner}: the params have the tables {tables}; say which of their rows a batch "
+                f"reads, such as ids=lambda batch: {{{tables[0]!r}: batch}}."
+            )
 
     def value(self, params: PyTree, *batch: PyTree) -> Any:
         """What the loss returns, which must be one real number, and something else with has_aux."""
@@ -90,6 +114,8 @@ def take_step(
 ) -> tuple[PyTree, PyTree, Taken]:
     """The slide's four lines: batch, forward, backward, ``x += update``."""
     require_float_leaves(program.owner, "params", params)
+    if tables_of(params):
+        return _take_rows_step(program, tx, params, state, batch)
     value, gradient = jax.value_and_grad(program.value, has_aux=program.has_aux)(params, *batch)
     value, aux = value if program.has_aux else (value, None)
     extra = {"value": value, "grad": gradient, "value_fn": lambda w: _value(program, w, batch)}
@@ -100,6 +126,32 @@ def take_step(
         updates, new_state = tx.update(gradient, state, params, **extra)
     taken = Taken(value, aux, params, gradient, updates, tx, state)
     return apply_updates(params, updates), new_state, taken
+
+
+def _take_rows_step(
+    program: Program, tx: Any, params: PyTree, state: PyTree, batch: tuple[PyTree, ...]
+) -> tuple[PyTree, PyTree, Taken]:
+    """The same four lines, for parameters with tables: of these, only the rows that are declared."""
+    program.require_ids(tx, params)
+    ids: Any = program.ids
+    view = read(tx, params, state, ids(*batch))
+    value, gradient = value_and_grad(program.value, has_aux=program.has_aux)(view, *batch)
+    value, aux = value if program.has_aux else (value, None)
+    extra = {"value": value, "grad": gradient}
+    if program.checked:
+        asserting_tx, asserted = with_assertions(tx, state)
+        updates, new_state = asserting_tx.update(gradient, asserted, view, **extra)
+        new_state = new_state._replace(inner_state=new_state.inner_state.inner_state)
+    else:
+        updates, new_state = tx.update(gradient, state, view, **extra)
+    taken = Taken(value, aux, params, gradient, updates, tx, state)
+    return apply_updates(params, updates), new_state, taken
+
+
+def is_lazy(tx: Any) -> bool:
+    """Whether the optimizer is one that :func:`rows.lazy` made."""
+    nodes = halves(tx) if isinstance(tx, GradientTransformation) else None
+    return nodes is not None and isinstance(nodes[1], Lazy)
 
 
 def _value(program: Program, params: PyTree, batch: tuple[PyTree, ...]) -> jax.Array:
@@ -147,7 +199,7 @@ def copied(tree: PyTree) -> PyTree:
 
 def as_ours(owner: str, tx: Any) -> GradientTransformation:
     """Any transformation as a pytree that jit takes, with the same states."""
-    return transformation(*as_halves(f"{owner}: tx", tx))
+    return transformation(*as_halves(f"{owner}: tx", tx, outermost=True))
 
 
 class _Step:
@@ -171,6 +223,7 @@ class _Step:
         if self._program.checked:
             return _checked_step((self._program,), self._tx, params, state, batch)
         if not self._donate:
+            warn_of_copies(tables_of(params), "donate=False")
             return _plain_step(self._program, self._tx, params, state, batch)
         if not self._is_own((params, state)):
             params, state = copied((params, state))
@@ -191,6 +244,7 @@ def make_step(
     has_aux: bool = False,
     donate: bool = True,
     checked: bool = False,
+    ids: Callable[..., Any] | None = None,
 ) -> Callable[..., tuple[PyTree, PyTree, Any]]:
     """One jitted training step, for those who write the loop themselves.
 
@@ -206,6 +260,8 @@ def make_step(
         so the caller's own survive.
       checked: assert after every step what :func:`checked` asserts, and wait for it; nothing is
         donated then.
+      ids: for parameters with tables (:func:`rows.table`): ``ids(*batch)`` returns, by the name of
+        each table, the ids that the loss will read, as :func:`rows.read` takes them.
 
     Returns:
       ``step(params, state, *batch) -> (params, state, loss)``, with ``(loss, aux)`` for ``loss`` if
@@ -230,5 +286,5 @@ def make_step(
       Patrocínio Jr, *Atualização de Pesos: Momentum*, slide "SGD – Treinamento de Rede Neural".
     """
     require_options("make_step", donate=donate)
-    program = Program(loss, has_aux, checked=checked).prepared()
+    program = Program(loss, has_aux, checked=checked, ids=ids).prepared()
     return _Step(program, as_ours("make_step", tx), donate)

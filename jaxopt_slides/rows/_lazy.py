@@ -17,7 +17,16 @@ from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import require_at_least
 from jaxopt_slides._parts.checked import Checked, CheckedState
 from jaxopt_slides.rows import _maps
-from jaxopt_slides.rows._table import RowGradients, RowUpdates, Table, View, is_marked, parts_of, plain
+from jaxopt_slides.rows._table import (
+    RowGradients,
+    RowUpdates,
+    Table,
+    View,
+    is_marked,
+    parts_of,
+    plain,
+    tables_of,
+)
 
 
 class TableState(NamedTuple):
@@ -79,9 +88,9 @@ def course(node: "Lazy", params: PyTree, state: PyTree, path: Any, name: str) ->
         raise ValueError(f"lazy: table {name!r} cannot be updated row by row: {error}") from None
     if node.horizon is None and step.varies():
         raise ValueError(
-            f"lazy: table {name!r} needs a horizon: what an idle step of {node.inner!r:.80} does depends "
-            f"on the count. Say lazy(..., horizon=1000), and every row is brought up to date within so "
-            f"many steps."
+            f"lazy: table {name!r} needs a horizon: what an idle step of {node.inner!r:.80} does "
+            f"depends on the count. Say lazy(..., horizon=1000), and every row is brought up to date "
+            f"within so many steps."
         )
     columns = []
     for (_, s), where in zip(found, indices, strict=True):
@@ -181,13 +190,36 @@ class Lazy(Wrapper):
         return f"lazy({self.inner!r}{'' if self.horizon is None else f', horizon={self.horizon}'})"
 
 
-def with_assertions(tx: GradientTransformation, state: LazyState) -> tuple[Any, LazyState]:
-    """The optimizer with :func:`checked` inside it, and its state."""
+def is_lazy(tx: Any) -> bool:
+    """Whether the optimizer is one that :func:`lazy` made."""
+    nodes = halves(tx) if isinstance(tx, GradientTransformation) else None
+    return nodes is not None and isinstance(nodes[1], Lazy)
+
+
+def require_declared(owner: str, tx: Any, params: PyTree, ids: Any) -> None:
+    """Tables need an optimizer that knows of them, and the ids at which a batch reads them."""
+    tables = [t.name for t in tables_of(params)]
+    if tables and not is_lazy(tx):
+        raise TypeError(
+            f"{owner}: the params have the tables {tables}, so tx and the state must be those of "
+            f"rows.lazy: tx = rows.lazy(...), state = tx.init(params)."
+        )
+    if tables and ids is None:
+        raise TypeError(
+            f"{owner}: the params have the tables {tables}; say which of their rows a batch reads, such "
+            f"as ids=lambda batch: {{{tables[0]!r}: batch}}."
+        )
+
+
+def update_with_assertions(
+    tx: Any, gradients: PyTree, state: LazyState, view: PyTree, extra: dict
+) -> Any:
+    """One update with :func:`checked` inside the optimizer."""
     both: Any = halves(tx)
     inside = [dataclasses.replace(half, inner=Checked(half.inner)) for half in both]
-    return transformation(*inside), state._replace(
-        inner_state=CheckedState(state.clock, state.inner_state)
-    )
+    asserted = state._replace(inner_state=CheckedState(state.clock, state.inner_state))
+    updates, new = transformation(*inside).update(gradients, asserted, view, **extra)
+    return updates, new._replace(inner_state=new.inner_state.inner_state)
 
 
 def rotating(horizon: Any, rows: int) -> int:
@@ -220,8 +252,8 @@ def _matching(updates: PyTree, params: PyTree) -> list[tuple[Any, View]]:
     named = [(p, g.name) for p, g in found if isinstance(g, RowGradients)]
     if named != [(p, v.name) for p, v in theirs if isinstance(v, View)]:
         raise ValueError(
-            f"lazy: the gradients have rows of the tables {[n for _, n in named]} and the view those of "
-            f"{[v.name for _, v in theirs if isinstance(v, View)]}. Take the gradients with "
+            f"lazy: the gradients have rows of the tables {[n for _, n in named]} and the view those "
+            f"of {[v.name for _, v in theirs if isinstance(v, View)]}. Take the gradients with "
             f"rows.value_and_grad of this view."
         )
     gradients, arrays = plain(updates, lambda g: g.values), plain(params, lambda v: v.rows)

@@ -14,6 +14,7 @@ from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import require_at_least, shown
 from jaxopt_slides.rows import flush, lazy
+from jaxopt_slides.rows._lazy import is_lazy, require_declared
 from jaxopt_slides.rows._reading import donating_flush
 from jaxopt_slides.rows._table import tables_of
 from jaxopt_slides.training.batches import source
@@ -24,7 +25,6 @@ from jaxopt_slides.training.step import (
     as_ours,
     assertive,
     copied,
-    is_lazy,
     take_step,
 )
 
@@ -185,7 +185,7 @@ def fit(
     tx, (data, xs) = as_ours("fit", tx), source(batches, steps)
     if tables_of(params) and state is None and not is_lazy(tx):
         tx = lazy(tx)
-    program.require_ids(tx, params)
+    require_declared("fit", tx, params, ids)
     traced = is_traced(tx, params, state, None if isinstance(batches, Iterator) else batches)
     state = tx.init(params) if state is None else state
     program = program._replace(recorders=recorders(record, tx, state, has_aux))

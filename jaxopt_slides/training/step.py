@@ -17,14 +17,14 @@ from jaxopt_slides._core.checks import dtype_of, require_arrays, require_float_l
 from jaxopt_slides._core.dtypes import fresh
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import is_traced
-from jaxopt_slides._core.pair import halves, transformation
+from jaxopt_slides._core.pair import transformation
 from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 from jaxopt_slides._parts.checked import CheckedState, step_count
 from jaxopt_slides._parts.checked import checked as asserting
 from jaxopt_slides.rows import read, value_and_grad
-from jaxopt_slides.rows._lazy import Lazy, with_assertions
+from jaxopt_slides.rows._lazy import is_lazy, require_declared, update_with_assertions
 from jaxopt_slides.rows._reading import warn_of_copies
 from jaxopt_slides.rows._table import tables_of
 
@@ -75,19 +75,10 @@ class Program(NamedTuple):
             )
         return self
 
-    def require_ids(self, tx: Any, params: PyTree) -> None:
-        """Tables need an optimizer that knows of them, and the ids at which a batch reads them."""
-        tables = [t.name for t in tables_of(params)]
-        if tables and not is_lazy(tx):
-            raise TypeError(
-                f"{self.owner}: the params have the tables {tables}, so tx and the state must be those "
-                f"of rows.lazy: tx = rows.lazy(...), state = tx.init(params)."
-            )
-        if tables and self.ids is None:
-            raise TypeError(
-                f"{self.owner}: the params have the tables {tables}; say which of their rows a batch "
-                f"reads, such as ids=lambda batch: {{{tables[0]!r}: batch}}."
-            )
+    def declared(self, tx: Any, params: PyTree, batch: tuple[PyTree, ...]) -> Any:
+        """The ids at which a batch reads the tables among the parameters."""
+        require_declared(self.owner, tx, params, self.ids)
+        return self.ids(*batch)  # pyright: ignore[reportOptionalCall]
 
     def value(self, params: PyTree, *batch: PyTree) -> Any:
         """What the loss returns, which must be one real number, and something else with has_aux."""
@@ -114,44 +105,24 @@ def take_step(
 ) -> tuple[PyTree, PyTree, Taken]:
     """The slide's four lines: batch, forward, backward, ``x += update``."""
     require_float_leaves(program.owner, "params", params)
+    seen, differentiate = params, jax.value_and_grad
     if tables_of(params):
-        return _take_rows_step(program, tx, params, state, batch)
-    value, gradient = jax.value_and_grad(program.value, has_aux=program.has_aux)(params, *batch)
+        seen, differentiate = (
+            read(tx, params, state, program.declared(tx, params, batch)),
+            value_and_grad,
+        )
+    value, gradient = differentiate(program.value, has_aux=program.has_aux)(seen, *batch)
     value, aux = value if program.has_aux else (value, None)
     extra = {"value": value, "grad": gradient, "value_fn": lambda w: _value(program, w, batch)}
-    if program.checked:
+    if not program.checked:
+        updates, new_state = tx.update(gradient, state, seen, **extra)
+    elif is_lazy(tx):
+        updates, new_state = update_with_assertions(tx, gradient, state, seen, extra)
+    else:
         asserted = CheckedState(step_count(state), state)
         updates, (_, new_state) = asserting(tx).update(gradient, asserted, params, **extra)
-    else:
-        updates, new_state = tx.update(gradient, state, params, **extra)
     taken = Taken(value, aux, params, gradient, updates, tx, state)
     return apply_updates(params, updates), new_state, taken
-
-
-def _take_rows_step(
-    program: Program, tx: Any, params: PyTree, state: PyTree, batch: tuple[PyTree, ...]
-) -> tuple[PyTree, PyTree, Taken]:
-    """The same four lines, for parameters with tables: of these, only the rows that are declared."""
-    program.require_ids(tx, params)
-    ids: Any = program.ids
-    view = read(tx, params, state, ids(*batch))
-    value, gradient = value_and_grad(program.value, has_aux=program.has_aux)(view, *batch)
-    value, aux = value if program.has_aux else (value, None)
-    extra = {"value": value, "grad": gradient}
-    if program.checked:
-        asserting_tx, asserted = with_assertions(tx, state)
-        updates, new_state = asserting_tx.update(gradient, asserted, view, **extra)
-        new_state = new_state._replace(inner_state=new_state.inner_state.inner_state)
-    else:
-        updates, new_state = tx.update(gradient, state, view, **extra)
-    taken = Taken(value, aux, params, gradient, updates, tx, state)
-    return apply_updates(params, updates), new_state, taken
-
-
-def is_lazy(tx: Any) -> bool:
-    """Whether the optimizer is one that :func:`rows.lazy` made."""
-    nodes = halves(tx) if isinstance(tx, GradientTransformation) else None
-    return nodes is not None and isinstance(nodes[1], Lazy)
 
 
 def _value(program: Program, params: PyTree, batch: tuple[PyTree, ...]) -> jax.Array:

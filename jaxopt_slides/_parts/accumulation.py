@@ -51,6 +51,7 @@ class MultiSteps(Wrapper):
     name = "multi_steps"
     state_type = MultiStepsState
     trees = ("acc_grads",)
+    idle = "adds up the gradients of several steps, whose rows differ"  # pyright: ignore[reportAssignmentType]
 
     def count(self, state: PyTree) -> Any:
         return state.gradient_step

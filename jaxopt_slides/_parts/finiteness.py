@@ -34,6 +34,7 @@ class ApplyIfFinite(Wrapper):
     max_consecutive_errors: int = dataclasses.field(metadata={"static": True})
     name = "apply_if_finite"
     state_type = ApplyIfFiniteState
+    idle = "leaves out steps, in which nothing may coast"  # pyright: ignore[reportAssignmentType]
 
     def init(self, params: PyTree) -> ApplyIfFiniteState:
         require_float_leaves(self.name, "params", params)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxopt_slides._core.assertions import Flags, enabled, require
 from jaxopt_slides._core.checks import require_class, require_same_shapes, require_same_tree
 from jaxopt_slides._core.coasting import Transition, is_fixed, transition
 from jaxopt_slides._core.dtypes import cast, dtypes_of, real, widen
@@ -145,10 +146,13 @@ class Lazy(Wrapper):
 
     def require_state(self, state: PyTree) -> None:
         require_class(self.name, state, LazyState)
+        _require_states(self.inner, state.inner_state)
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
         self.require_state(state)
         views = _matching(updates, context.params)
+        if isinstance(self.inner, Checked) and enabled():
+            _require_known(f"checked({self.inner.inner.name})", updates, state.clock)
         gradients = plain(updates, lambda g: g.values)
         arrays = plain(context.params, caught_up)
         leaves, treedef = jax.tree.flatten(state.inner_state)
@@ -190,6 +194,25 @@ class Lazy(Wrapper):
         return f"lazy({self.inner!r}{'' if self.horizon is None else f', horizon={self.horizon}'})"
 
 
+def _require_known(owner: str, gradients: PyTree, step: Any) -> None:
+    """Asserts that the loss has read no id that was not declared."""
+    watched = [g for _, g in parts_of(gradients)[0] if getattr(g, "astray", None) is not None]
+    if watched:
+        ok = jnp.stack([g.astray == 0 for g in watched])
+        texts = [
+            f"{owner}: at {{step}} the loss has read ids of table {g.name!r} that were not declared, "
+            f"or are out of its range"
+            for g in watched
+        ]
+        require(owner, Flags(ok, jnp.zeros(ok.shape)), step, lambda: texts, finite=False)
+
+
+def _require_states(node: Node, state: PyTree) -> None:
+    node.require_state(state)
+    for (_, child), s in zip(node.children(), node.substates(state), strict=True):
+        _require_states(child, s)
+
+
 def is_lazy(tx: Any) -> bool:
     """Whether the optimizer is one that :func:`lazy` made."""
     nodes = halves(tx) if isinstance(tx, GradientTransformation) else None
@@ -206,8 +229,8 @@ def require_declared(owner: str, tx: Any, params: PyTree, ids: Any) -> None:
         )
     if tables and ids is None:
         raise TypeError(
-            f"{owner}: the params have the tables {tables}; say which of their rows a batch reads, such "
-            f"as ids=lambda batch: {{{tables[0]!r}: batch}}."
+            f"{owner}: the params have the tables {tables}; say which of their rows a batch reads, "
+            f"such as ids=lambda batch: {{{tables[0]!r}: batch}}."
         )
 
 
@@ -237,12 +260,12 @@ def _matching(updates: PyTree, params: PyTree) -> list[tuple[Any, View]]:
     """The views with their paths; updates and parameters must be one tree."""
     found, _ = parts_of(updates)
     theirs, _ = parts_of(params)
-    for path, part in [*found, *theirs]:
-        if isinstance(part, Table) or (isinstance(part, View) and (path, part) in found):
-            raise TypeError(
-                f"lazy: update was given table {part.name!r} itself. It takes what rows.value_and_grad "
-                f"returned, and the view that rows.read made: tx.update(gradients, state, view)."
-            )
+    views_in = [part for _, part in found if isinstance(part, View)]
+    for part in [*tables_of(updates), *views_in, *tables_of(params)]:
+        raise TypeError(
+            f"lazy: update was given table {part.name!r} itself. It takes what rows.value_and_grad "
+            f"returned, and the view that rows.read made: tx.update(gradients, state, view)."
+        )
     if params is None:
         if marked := [g.name for _, g in found if is_marked(g)]:
             raise ValueError(

@@ -14,11 +14,13 @@ from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.pair import halves
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
+from jaxopt_slides._parts.checked import Checked
 from jaxopt_slides.rows import _maps
 from jaxopt_slides.rows._ids import positions
 from jaxopt_slides.rows._lazy import Course, Lazy, LazyState, TableState, course, rotating
-from jaxopt_slides.rows._table import RowGradients, Table, View, parts_of, plain
+from jaxopt_slides.rows._table import RowGradients, Table, View, parts_of, plain, watched
 
+AT_ONCE = 2**14  # rows that a flush brings up to date at a time
 LARGE = 2**24  # bytes of a table from which on an eager step is worth a warning
 
 
@@ -98,7 +100,8 @@ def _declared(name: str, ids: Any, rows: int) -> jax.Array:
     """All ids of a table as rows ``[declared]``."""
     several = ids if isinstance(ids, list | tuple) and any(hasattr(x, "shape") for x in ids) else [ids]
     found = [positions(f"read: table {name!r}", x, rows).ravel() for x in several]
-    return jnp.concatenate(found) if len(found) > 1 else found[0]
+    nothing = jnp.full((1,), rows, jnp.int32)  # an id of no row, so that no array is empty
+    return jnp.concatenate(found) if sum(map(len, found)) else nothing
 
 
 _warned: set[str] = set()
@@ -118,6 +121,7 @@ def warn_of_copies(tables: list[Table], how: str) -> None:
 
 
 def _read(node: Lazy, params: PyTree, state: LazyState, declared: dict[str, jax.Array]) -> PyTree:
+    node.require_state(state)
     arrays = plain(params, lambda t: t.values)
     found, treedef = parts_of(params)
     parts = []
@@ -126,7 +130,8 @@ def _read(node: Lazy, params: PyTree, state: LazyState, declared: dict[str, jax.
             way = course(node, arrays, state.inner_state, path, part.name)
             part = _view(node, way, part, state, declared[part.name])
         parts.append(part)
-    return treedef.unflatten(parts)
+    view = treedef.unflatten(parts)
+    return watched(view) if isinstance(node.inner, Checked) else view
 
 
 _jitted_read = jax.jit(_read)
@@ -200,7 +205,7 @@ def value_and_grad(
                 f"rows.read(tx, params, state, ids) returns."
             )
         parts = [part for _, part in found]
-        inputs = [p.rows if isinstance(p, View) else p for p in parts]
+        inputs = [(p.rows, p.astray) if isinstance(p, View) else p for p in parts]
 
         def of_inputs(inputs):
             pairs = zip(parts, inputs, strict=True)
@@ -209,17 +214,18 @@ def value_and_grad(
         value, gradients = jax.value_and_grad(of_inputs, has_aux=has_aux)(inputs)
         pairs = zip(parts, gradients, strict=True)
         return value, treedef.unflatten(
-            RowGradients(g, p.name) if isinstance(p, View) else g for p, g in pairs
+            RowGradients(g[0], p.name, g[1]) if isinstance(p, View) else g for p, g in pairs
         )
 
     return both
 
 
-def _with_rows(part: Any, rows: Any) -> Any:
+def _with_rows(part: Any, inputs: Any) -> Any:
     """The view with other rows, and nothing else in it that is differentiated by."""
     if not isinstance(part, View):
-        return rows
-    return dataclasses.replace(jax.tree.map(jax.lax.stop_gradient, part), rows=rows)
+        return inputs
+    fixed = jax.tree.map(jax.lax.stop_gradient, part)
+    return dataclasses.replace(fixed, rows=inputs[0], astray=inputs[1])
 
 
 def current(tx: GradientTransformation, params: PyTree, state: PyTree) -> PyTree:
@@ -287,6 +293,7 @@ def _flushed(
 
 
 def _flush(node: Lazy, params: PyTree, state: LazyState) -> tuple[PyTree, LazyState, list[Any]]:
+    node.require_state(state)
     arrays = plain(params, lambda t: t.values)
     (found, treedef), tables, lost = parts_of(params), dict(state.tables), []
     leaves, outline = jax.tree.flatten(state.inner_state)
@@ -295,14 +302,33 @@ def _flush(node: Lazy, params: PyTree, state: LazyState) -> tuple[PyTree, LazySt
         if isinstance(part, Table):
             way, own = course(node, arrays, state.inner_state, path, part.name), state.tables[part.name]
             columns = [leaves[i] for i in way.columns]
-            moved, new, late = _brought(way, own, state.clock, own.stamps, part.values, columns)
-            values = part.values if moved is None else add_update(part.values, moved)
+            values, columns, stamps, late = _flush_one(way, own, state.clock, part.values, columns)
             parts[n] = Table(values, jnp.zeros_like(part.lag), part.name)
-            for i, x in zip(way.columns, new, strict=True):
+            for i, x in zip(way.columns, columns, strict=True):
                 leaves[i] = x
-            tables[part.name] = own._replace(stamps=jnp.full_like(own.stamps, 0) + state.clock)
+            tables[part.name] = own._replace(stamps=stamps)
             lost.append(late)
     return treedef.unflatten(parts), LazyState(state.clock, outline.unflatten(leaves), tables), lost
+
+
+def _flush_one(way: Course, own: TableState, clock: Any, values: Any, columns: list[Any]) -> Any:
+    """All rows of a table, some at a time: each is read, brought up to date and written in place."""
+    rows, some = len(values), min(len(values), AT_ONCE)
+
+    def body(n, carry):
+        values, columns, stamps, lost = carry
+        ids = n * some + jnp.arange(some, dtype=jnp.int32)
+        stamp = jnp.where(ids < rows, stamps.at[ids].get(mode="fill", fill_value=0), clock)
+        raw, *old = (x.at[ids].get(mode="fill", fill_value=0) for x in (values, *columns))
+        moved, new, late = _brought(way, own, clock, stamp, raw, old)
+        if moved is not None:
+            values = values.at[ids].set(add_update(raw, moved), mode="drop")
+        columns = [x.at[ids].set(y, mode="drop") for x, y in zip(columns, new, strict=True)]
+        now = clock + jnp.minimum(clock - stamp, 0)  # depends on what was read: see _maps
+        return values, columns, stamps.at[ids].set(now, mode="drop"), lost | late
+
+    start = (values, columns, own.stamps, jnp.zeros((), bool))
+    return jax.lax.fori_loop(0, -(-rows // some), body, start)
 
 
 _jitted_flush = jax.jit(_flush)

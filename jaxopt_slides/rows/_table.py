@@ -84,6 +84,7 @@ class View(_Rows):
       states: the optimizer's arrays for these rows, up to date.
       lost: whether a row cannot be brought up to date, since the optimizer has changed.
       name: the table's.
+      astray: None, or 0., added to what is read at other ids: its derivative tells whether any was.
     """
 
     rows: Any
@@ -95,6 +96,7 @@ class View(_Rows):
     states: Any
     lost: Any
     name: str = dataclasses.field(metadata={"static": True})
+    astray: Any = None
 
     def local(self, ids: Any) -> jax.Array:
         """The places of ids in ``rows``; ``len(rows)`` for those that were not declared.
@@ -109,7 +111,12 @@ class View(_Rows):
 
     def __getitem__(self, ids: Any) -> jax.Array:
         """The rows of these ids; NaN for those that were not declared."""
-        return self.rows.at[self.local(ids)].get(mode="fill", fill_value=jnp.nan)
+        place = self.local(ids)
+        found = self.rows.at[place].get(mode="fill", fill_value=jnp.nan)
+        if self.astray is None:
+            return found
+        known = (place < len(self.ids)).reshape(place.shape + (1,) * (found.ndim - place.ndim))
+        return found + jnp.where(known, 0, self.astray.astype(found.dtype))
 
 
 @jax.tree_util.register_dataclass
@@ -119,6 +126,7 @@ class RowGradients:
 
     values: Any
     name: str = dataclasses.field(metadata={"static": True})
+    astray: Any = None  # by the view's
 
 
 @jax.tree_util.register_dataclass
@@ -189,6 +197,16 @@ def is_marked(x: Any) -> bool:
 def parts_of(tree: PyTree) -> tuple[list[tuple[Any, Any]], Any]:
     """The leaves with their paths, tables and what stands for them among the leaves; the structure."""
     return jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_marked)
+
+
+def watched(view: PyTree) -> PyTree:
+    """The view with a trace of what is read at ids that were not declared."""
+    zero = jnp.zeros((), jnp.float32)
+    found, treedef = parts_of(view)
+    parts = [part for _, part in found]
+    return treedef.unflatten(
+        dataclasses.replace(p, astray=zero) if isinstance(p, View) else p for p in parts
+    )
 
 
 def tables_of(tree: PyTree) -> list[Table]:

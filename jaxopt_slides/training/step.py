@@ -26,7 +26,7 @@ from jaxopt_slides._parts.checked import checked as asserting
 from jaxopt_slides.rows import read, value_and_grad
 from jaxopt_slides.rows._lazy import is_lazy, require_declared, update_with_assertions
 from jaxopt_slides.rows._reading import warn_of_copies
-from jaxopt_slides.rows._table import tables_of
+from jaxopt_slides.rows._table import tables_of, watched
 
 
 class Taken(NamedTuple):
@@ -107,10 +107,8 @@ def take_step(
     require_float_leaves(program.owner, "params", params)
     seen, differentiate = params, jax.value_and_grad
     if tables_of(params):
-        seen, differentiate = (
-            read(tx, params, state, program.declared(tx, params, batch)),
-            value_and_grad,
-        )
+        seen = read(tx, params, state, program.declared(tx, params, batch))
+        seen, differentiate = watched(seen) if program.checked else seen, value_and_grad
     value, gradient = differentiate(program.value, has_aux=program.has_aux)(seen, *batch)
     value, aux = value if program.has_aux else (value, None)
     extra = {"value": value, "grad": gradient, "value_fn": lambda w: _value(program, w, batch)}

@@ -168,7 +168,15 @@ def test_the_public_modules_names():
     ]
 
 
-DOCUMENTED = {name: getattr(jos, name) for name in NAMES} | PRESETS | MODULE_NAMES
+ROWS = {f"rows.{name}": getattr(jos.rows, name) for name in public_names(jos.rows)}
+
+
+def test_the_names_of_rows():
+    names = ["Table", "View", "current", "flush", "lazy", "read", "table", "value_and_grad"]
+    assert list(ROWS) == [f"rows.{name}" for name in names]
+
+
+DOCUMENTED = {name: getattr(jos, name) for name in NAMES} | PRESETS | MODULE_NAMES | ROWS
 SHARED = inspect.signature(jos.presets.keras.adadelta).parameters.keys() - {
     "learning_rate",
     "rho",
@@ -291,7 +299,8 @@ ALLOWED = {  # what each part of the package may import from the package
     "_rules": {"_core", "_rules"},
     "_parts": {"_core", "_rules", "_parts"},
     "schedules": {"_core", "schedules"},
-    "training": {"_core", "_parts", "training"},
+    "rows": {"_core", "_parts", "rows"},
+    "training": {"_core", "_parts", "rows", "training"},
     "presets": {"_core", "_rules", "_parts", "schedules", "presets"},
     "landscapes": {"_core"},
     "diagnostics": {"_core"},

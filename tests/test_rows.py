@@ -15,7 +15,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import jaxopt_slides as jos
 from jaxopt_slides import rows
-from jaxopt_slides.rows import _reading
+from jaxopt_slides.rows import _reading, _whole
 from jaxopt_slides.rows._ids import positions
 
 SIZE, WIDTH = 6, 2
@@ -498,7 +498,7 @@ def compiled(function, *arguments):
 @pytest.mark.parametrize("horizon", [None, 100])
 @pytest.mark.parametrize("name", RULES)
 def test_no_copy_of_a_table_or_of_its_stamps(name, horizon, monkeypatch):
-    monkeypatch.setattr(_reading, "AT_ONCE", 64)
+    monkeypatch.setattr(_whole, "AT_ONCE", 64)
     tx, params, state = made(RULES[name](), np.ones((LONG, WIDTH), np.float32), horizon=horizon)
     ids = jnp.arange(8)
 

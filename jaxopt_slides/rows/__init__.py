@@ -17,15 +17,11 @@ Example:
   Array(4., dtype=float32)
 """
 
-from jaxopt_slides.rows._lazy import LazyState as LazyState
-from jaxopt_slides.rows._lazy import TableState as TableState
 from jaxopt_slides.rows._lazy import lazy as lazy
-from jaxopt_slides.rows._reading import current as current
-from jaxopt_slides.rows._reading import flush as flush
 from jaxopt_slides.rows._reading import read as read
 from jaxopt_slides.rows._reading import value_and_grad as value_and_grad
-from jaxopt_slides.rows._table import RowGradients as RowGradients
-from jaxopt_slides.rows._table import RowUpdates as RowUpdates
 from jaxopt_slides.rows._table import Table as Table
 from jaxopt_slides.rows._table import View as View
 from jaxopt_slides.rows._table import table as table
+from jaxopt_slides.rows._whole import current as current
+from jaxopt_slides.rows._whole import flush as flush

@@ -1,23 +1,22 @@
 """The wrapper that updates the touched rows of a table, and lets the others coast."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxopt_slides._core.assertions import Flags, enabled, require
 from jaxopt_slides._core.checks import require_class, require_same_shapes, require_same_tree
-from jaxopt_slides._core.coasting import Transition, is_fixed, transition
 from jaxopt_slides._core.dtypes import cast, dtypes_of, real, widen
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import halves, transformation
-from jaxopt_slides._core.powers import Entries, Pattern
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import require_at_least
 from jaxopt_slides._parts.checked import Checked, CheckedState
 from jaxopt_slides.rows import _maps
+from jaxopt_slides.rows._course import Course, LazyState, TableState, course, rotating
 from jaxopt_slides.rows._table import (
     RowGradients,
     RowUpdates,
@@ -28,76 +27,6 @@ from jaxopt_slides.rows._table import (
     plain,
     tables_of,
 )
-
-
-class TableState(NamedTuple):
-    """What :func:`lazy` keeps of one table beside the optimizer's own state."""
-
-    stamps: jax.Array  # [rows], int32: the step up to which each row has been brought
-    maps: Entries  # what one idle step does; with a horizon [length], since each of the last steps
-    since: Any  # [], int32: the step since which that holds; None with a horizon
-    next_row: Any  # [], int32: the next row to be brought up to date in rotation; None without
-
-
-class LazyState(NamedTuple):
-    """State of :func:`lazy`."""
-
-    clock: int | jax.Array  # [], int32: steps taken; wraps around
-    inner_state: PyTree  # as it is for arrays in place of the tables
-    tables: dict[str, TableState]
-
-
-class Course(NamedTuple):
-    """How one table goes through the optimizer.
-
-    Attributes:
-      step: what an idle step does to one row.
-      pattern: which entries of it there are.
-      columns: where among the leaves of the optimizer's state the table's own arrays are.
-      counts: where its members' counts are.
-    """
-
-    step: Transition
-    pattern: Pattern
-    columns: list[int]
-    counts: list[int]
-
-    @property
-    def moves(self) -> bool:
-        """Whether a row moves while nothing touches it."""
-        return any(i == 0 for i, _ in self.pattern.pairs)
-
-    def now(self, leaves: list[Any], dtype: Any) -> Entries:
-        """The map of an idle step at the state's count."""
-        counts = [leaves[i] for i in self.counts]
-        return self.pattern.entries(self.step.change(counts, dtype))
-
-
-def course(node: "Lazy", params: PyTree, state: PyTree, path: Any, name: str) -> Course:
-    """The course of the table at ``path`` of ``params``, which has arrays in place of tables.
-
-    Raises:
-      ValueError: it cannot coast; the message names the member and says why.
-    """
-    leaves, treedef = jax.tree.flatten(state)
-    places = treedef.unflatten(range(len(leaves)))
-    found = node.inner.along(state, params, path)
-    indices = [where for _, where in node.inner.along(places, params, path)]
-    try:
-        step = transition(node.inner, [member for member, _ in found])
-    except ValueError as error:
-        raise ValueError(f"lazy: table {name!r} cannot be updated row by row: {error}") from None
-    if node.horizon is None and step.varies():
-        raise ValueError(
-            f"lazy: table {name!r} needs a horizon: what an idle step of {node.inner!r:.80} does "
-            f"depends on the count. Say lazy(..., horizon=1000), and every row is brought up to date "
-            f"within so many steps."
-        )
-    columns = []
-    for (_, s), where in zip(found, indices, strict=True):
-        fields = [w for x, w in zip(s[1:], where[1:], strict=True) if not is_fixed(x)]
-        columns += [dict(jax.tree_util.tree_leaves_with_path(field))[path] for field in fields]
-    return Course(step, step.pattern(), columns, [where.count for where in indices])
 
 
 @jax.tree_util.register_dataclass
@@ -243,11 +172,6 @@ def update_with_assertions(
     asserted = state._replace(inner_state=CheckedState(state.clock, state.inner_state))
     updates, new = transformation(*inside).update(gradients, asserted, view, **extra)
     return updates, new._replace(inner_state=new.inner_state.inner_state)
-
-
-def rotating(horizon: Any, rows: int) -> int:
-    """How many rows are brought up to date in rotation at every step."""
-    return -(-rows // horizon)
 
 
 def caught_up(view: View) -> jax.Array:

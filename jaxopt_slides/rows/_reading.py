@@ -16,15 +16,15 @@ from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 from jaxopt_slides._parts.checked import Checked
 from jaxopt_slides.rows import _maps
+from jaxopt_slides.rows._course import Course, LazyState, TableState, course, rotating
 from jaxopt_slides.rows._ids import positions
-from jaxopt_slides.rows._lazy import Course, Lazy, LazyState, TableState, course, rotating
+from jaxopt_slides.rows._lazy import Lazy
 from jaxopt_slides.rows._table import RowGradients, Table, View, parts_of, plain, watched
 
-AT_ONCE = 2**14  # rows that a flush brings up to date at a time
 LARGE = 2**24  # bytes of a table from which on an eager step is worth a warning
 
 
-def _lazy_of(owner: str, tx: Any) -> Lazy:
+def lazy_of(owner: str, tx: Any) -> Lazy:
     nodes = halves(tx) if isinstance(tx, GradientTransformation) else None
     if nodes is None or not isinstance(nodes[1], Lazy):
         raise TypeError(
@@ -33,7 +33,7 @@ def _lazy_of(owner: str, tx: Any) -> Lazy:
     return nodes[1]
 
 
-def _tables(owner: str, params: PyTree, state: PyTree) -> dict[str, tuple[Any, Table]]:
+def tables_by_name(owner: str, params: PyTree, state: PyTree) -> dict[str, tuple[Any, Table]]:
     """The tables by name, with their paths."""
     found = {part.name: (path, part) for path, part in parts_of(params)[0] if isinstance(part, Table)}
     if not isinstance(state, LazyState):
@@ -75,7 +75,7 @@ def read(tx: GradientTransformation, params: PyTree, state: PyTree, ids: Mapping
       Array([[ 1.,  1.],
              [nan, nan]], dtype=float32)
     """
-    node, tables = _lazy_of("read", tx), _tables("read", params, state)
+    node, tables = lazy_of("read", tx), tables_by_name("read", params, state)
     if not isinstance(ids, Mapping) or ids.keys() != tables.keys():
         came = list(ids) if isinstance(ids, Mapping) else shown(ids)
         raise ValueError(f"read: ids must be given for the tables {list(tables)}, got {came}.")
@@ -85,11 +85,11 @@ def read(tx: GradientTransformation, params: PyTree, state: PyTree, ids: Mapping
     warn_of_copies([t for _, t in tables.values()], "outside jit")
     view = _jitted_read(node, params, state, declared)
     if late := [v.name for _, v in parts_of(view)[0] if isinstance(v, View) and v.lost.any()]:
-        raise ValueError(_too_late("read", late[0]))
+        raise ValueError(too_late("read", late[0]))
     return view
 
 
-def _too_late(owner: str, name: str) -> str:
+def too_late(owner: str, name: str) -> str:
     return (
         f"{owner}: table {name!r} has rows that lag behind a change of the hyperparameters. "
         f"Call rows.flush(tx, params, state) before a change, or make the optimizer with a horizon."
@@ -155,12 +155,12 @@ def _view(node: Lazy, way: Course, part: Table, state: LazyState, ids: jax.Array
         x.at[target].get(mode="fill", fill_value=0)
         for x in (part.values, *(leaves[i] for i in way.columns))
     )
-    moved, states, lost = _brought(way, own, state.clock, stamps, raw, states)
+    moved, states, lost = brought(way, own, state.clock, stamps, raw, states)
     kept = raw if moved is None else add_update(raw, moved)
     return View(kept, ids, target, slots, raw, moved, tuple(states), lost, part.name)
 
 
-def _brought(way: Course, own: TableState, clock: Any, stamps: Any, raw: Any, states: list[Any]):
+def brought(way: Course, own: TableState, clock: Any, stamps: Any, raw: Any, states: list[Any]):
     """The displacement of rows (None if nothing moves), their states now, and which are lost."""
     if not way.pattern.pairs:
         return None, states, jnp.zeros((), bool)
@@ -226,115 +226,3 @@ def _with_rows(part: Any, inputs: Any) -> Any:
         return inputs
     fixed = jax.tree.map(jax.lax.stop_gradient, part)
     return dataclasses.replace(fixed, rows=inputs[0], astray=inputs[1])
-
-
-def current(tx: GradientTransformation, params: PyTree, state: PyTree) -> PyTree:
-    """The parameters as a dense optimizer would have them: every table an array, all rows up to date.
-
-    Args:
-      tx: what :func:`lazy` returned.
-      params: the parameters, tables among them; they stay as they are.
-      state: the optimizer's state.
-
-    Returns:
-      The parameters, arrays in place of tables.
-
-    Raises:
-      ValueError: called eagerly, rows that lag behind a change of the optimizer; else they read NaN.
-      TypeError: another optimizer, or another's state.
-
-    Example:
-      >>> tx = jos.rows.lazy(momentum(0.1))
-      >>> params = {"embed": jos.rows.table(jnp.ones((2, 1)), "embed")}
-      >>> jos.rows.current(tx, params, tx.init(params))["embed"].shape
-      (2, 1)
-    """
-    return plain(_flushed("current", tx, params, state)[0], lambda t: t.values)
-
-
-def flush(tx: GradientTransformation, params: PyTree, state: PyTree) -> tuple[PyTree, PyTree]:
-    """Brings every row of every table up to date.
-
-    Before a checkpoint that others read, before hyperparameters change, at the end. It walks the
-    whole tables, in place under ``jax.jit`` with params and state donated.
-
-    Args:
-      tx: what :func:`lazy` returned.
-      params: the parameters, tables among them.
-      state: the optimizer's state.
-
-    Returns:
-      The params, whose tables no longer lag and may be read directly, and the state.
-
-    Raises:
-      ValueError: called eagerly, rows that lag behind a change of the optimizer.
-      TypeError: another optimizer, or another's state.
-
-    Example:
-      >>> tx = jos.rows.lazy(momentum(0.1))
-      >>> params = {"embed": jos.rows.table(jnp.ones((2, 1)), "embed")}
-      >>> params, state = jos.rows.flush(tx, params, tx.init(params))
-      >>> params["embed"][jnp.array([1])]
-      Array([[1.]], dtype=float32)
-    """
-    return _flushed("flush", tx, params, state)
-
-
-def _flushed(
-    owner: str, tx: Any, params: PyTree, state: PyTree, jitted: Any = None
-) -> tuple[PyTree, PyTree]:
-    node, tables = _lazy_of(owner, tx), _tables(owner, params, state)
-    if is_traced(tx, params, state):
-        return _flush(node, params, state)[:2]
-    params, state, lost = (jitted or _jitted_flush)(node, params, state)
-    if late := [name for name, x in zip(tables, lost, strict=True) if x]:
-        raise ValueError(_too_late(owner, late[0]))
-    return params, state
-
-
-def _flush(node: Lazy, params: PyTree, state: LazyState) -> tuple[PyTree, LazyState, list[Any]]:
-    node.require_state(state)
-    arrays = plain(params, lambda t: t.values)
-    (found, treedef), tables, lost = parts_of(params), dict(state.tables), []
-    leaves, outline = jax.tree.flatten(state.inner_state)
-    parts = [part for _, part in found]
-    for n, (path, part) in enumerate(found):
-        if isinstance(part, Table):
-            way, own = course(node, arrays, state.inner_state, path, part.name), state.tables[part.name]
-            columns = [leaves[i] for i in way.columns]
-            values, columns, stamps, late = _flush_one(way, own, state.clock, part.values, columns)
-            parts[n] = Table(values, jnp.zeros_like(part.lag), part.name)
-            for i, x in zip(way.columns, columns, strict=True):
-                leaves[i] = x
-            tables[part.name] = own._replace(stamps=stamps)
-            lost.append(late)
-    return treedef.unflatten(parts), LazyState(state.clock, outline.unflatten(leaves), tables), lost
-
-
-def _flush_one(way: Course, own: TableState, clock: Any, values: Any, columns: list[Any]) -> Any:
-    """All rows of a table, some at a time: each is read, brought up to date and written in place."""
-    rows, some = len(values), min(len(values), AT_ONCE)
-
-    def body(n, carry):
-        values, columns, stamps, lost = carry
-        ids = n * some + jnp.arange(some, dtype=jnp.int32)
-        stamp = jnp.where(ids < rows, stamps.at[ids].get(mode="fill", fill_value=0), clock)
-        raw, *old = (x.at[ids].get(mode="fill", fill_value=0) for x in (values, *columns))
-        moved, new, late = _brought(way, own, clock, stamp, raw, old)
-        if moved is not None:
-            values = values.at[ids].set(add_update(raw, moved), mode="drop")
-        columns = [x.at[ids].set(y, mode="drop") for x, y in zip(columns, new, strict=True)]
-        now = clock + jnp.minimum(clock - stamp, 0)  # depends on what was read: see _maps
-        return values, columns, stamps.at[ids].set(now, mode="drop"), lost | late
-
-    start = (values, columns, own.stamps, jnp.zeros((), bool))
-    return jax.lax.fori_loop(0, -(-rows // some), body, start)
-
-
-_jitted_flush = jax.jit(_flush)
-_donating = jax.jit(_flush, donate_argnums=(1, 2))
-
-
-def donating_flush(tx: GradientTransformation, params: PyTree, state: PyTree) -> tuple[PyTree, PyTree]:
-    """:func:`flush` in the buffers of the params and the state, which are then gone."""
-    return _flushed("flush", tx, params, state, _donating)

@@ -38,6 +38,10 @@ class Table(_Rows):
       values: ``[rows, ...]``.
       lag: 0., or 1. where rows wait for the steps in which nothing touched them.
       name: what ids are declared under.
+
+    Example:
+      >>> jos.rows.table(jnp.ones((3, 2)), "embed").shape
+      (3, 2)
     """
 
     values: Any
@@ -85,6 +89,13 @@ class View(_Rows):
       lost: whether a row cannot be brought up to date, since the optimizer has changed.
       name: the table's.
       astray: None, or 0., added to what is read at other ids: its derivative tells whether any was.
+
+    Example:
+      >>> tx = jos.rows.lazy(sgd(0.1))
+      >>> params = {"embed": jos.rows.table(jnp.ones((9, 2)), "embed")}
+      >>> view = jos.rows.read(tx, params, tx.init(params), {"embed": [7, 8, 7]})["embed"]
+      >>> view.rows.shape, view.local([8])
+      ((3, 2), Array([1], dtype=int32))
     """
 
     rows: Any

@@ -15,8 +15,8 @@ from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import require_at_least, shown
 from jaxopt_slides.rows import flush, lazy
 from jaxopt_slides.rows._lazy import is_lazy, require_declared
-from jaxopt_slides.rows._reading import donating_flush
 from jaxopt_slides.rows._table import tables_of
+from jaxopt_slides.rows._whole import donating_flush
 from jaxopt_slides.training.batches import source
 from jaxopt_slides.training.recording import recorders
 from jaxopt_slides.training.step import (

@@ -1858,11 +1858,16 @@ COASTING = mutants(
         ("matrix transposed", "return jnp.stack(columns, axis=0)", coasts("momentum")),
     ),
     *instead(
-        "return jnp.stack([w + u, *new])",
-        ("weight missing", "return jnp.stack([u, *new])", coasts("momentum")),
-        ("update's sign", "return jnp.stack([w - u, *new])", coasts("momentum")),
-        ("displacement missing", "return jnp.stack([w, *new])", coasts("momentum")),
-        ("old state", "return jnp.stack([w + u, *unit[1:]])", coasts("momentum")),
+        "return jnp.stack([u, *new])",
+        ("update's sign", "return jnp.stack([-u, *new])", coasts("momentum")),
+        ("displacement missing", "return jnp.stack([0 * u, *new])", coasts("momentum")),
+        ("old state", "return jnp.stack([u, *(0 * x for x in new)])", coasts("momentum")),
+    ),
+    (
+        "a state's value for its change",
+        "new += [x - old for x, old in",
+        "new += [x for x, old in",
+        coasts("rmsprop"),
     ),
     (
         "updates not handed on in a chain",
@@ -1877,51 +1882,9 @@ COASTING = mutants(
         REFUSES,
     ),
     (
-        "every other bit",
-        "jnp.where(bits % 2 == 1, product, result)",
-        "jnp.where(bits % 2 == 0, product, result)",
-        coasts("two-traces"),
-    ),
-    (
-        "not squared",
-        'square = jnp.matmul(square, square, precision="highest")',
-        'square = jnp.matmul(square, matrix, precision="highest")',
-        coasts("two-traces"),
-    ),
-    (
-        "power k + 1",
-        "result, _, _ = jax.lax.while_loop(lambda c: jnp.any(c[2] > 0), body, (start, matrix, k))",
-        "result, _, _ = jax.lax.while_loop(lambda c: jnp.any(c[2] > 0), body, (start, matrix, k + 1))",
-        coasts("momentum"),
-    ),
-    (
-        "power starts at the matrix",
-        "jnp.broadcast_to(eye.reshape(n, n, *ones), (n, n, *k.shape))",
-        "jnp.broadcast_to(matrix.reshape(n, n, *ones), (n, n, *k.shape))",
-        coasts("momentum"),
-    ),
-    (
-        "diagonal not raised",
-        "jnp.diagonal(matrix).reshape(n, *ones) ** k.astype(matrix.dtype)",
-        "jnp.diagonal(matrix).reshape(n, *ones) ** jnp.ones_like(k).astype(matrix.dtype)",
-        coasts("momentum"),
-    ),
-    (
-        "diagonal raised to k + 1",
-        "** k.astype(matrix.dtype)",
-        "** (k + 1).astype(matrix.dtype)",
-        coasts("momentum"),
-    ),
-    (
-        "diagonal always taken directly",
-        "    if triangular:\n",
-        "    if True:\n",
-        coasts("decay-coupled"),
-    ),
-    (
         "product in the wrong order",
-        'jnp.matmul(step.matrix([c + i for c in counts], dtype), total, precision="highest")',
-        'jnp.matmul(total, step.matrix([c + i for c in counts], dtype), precision="highest")',
+        "return pattern.compose(pattern.entries(now), total)",
+        "return pattern.compose(total, pattern.entries(now))",
         coasts("scheduled-mu"),
     ),
     *instead(
@@ -1931,20 +1894,14 @@ COASTING = mutants(
     ),
     (
         "product of k - 1 maps",
-        "jax.lax.fori_loop(0, k, body, eye)",
-        "jax.lax.fori_loop(1, k, body, eye)",
+        "jax.lax.fori_loop(0, k, body,",
+        "jax.lax.fori_loop(1, k, body,",
         coasts("scheduled-mu"),
     ),
     *instead(
         "_with_coordinates(s, trees, s.count + k)",
         ("count not advanced", "_with_coordinates(s, trees, s.count)", coasts("sgd")),
         ("count advanced by one", "_with_coordinates(s, trees, s.count + 1)", coasts("sgd")),
-    ),
-    (
-        "weight for its displacement",
-        "change = total.at[0, 0].add(-1)",
-        "change = total",
-        coasts("momentum"),
     ),
     (
         "one leaf's coordinates for all",
@@ -1956,12 +1913,6 @@ COASTING = mutants(
         "coordinates in the wrong order",
         "[w, *(c[i] for column in columns for c in column)]",
         "[w, *(c[i] for column in columns[::-1] for c in column[::-1])]",
-        coasts("two-traces"),
-    ),
-    (
-        "reaches one step only",
-        "return np.linalg.matrix_power(once.astype(int), len(m)) > 0",
-        "return once & (np.arange(len(m)) > 0)[:, None] | np.eye(len(m), dtype=bool)",
         coasts("two-traces"),
     ),
     (
@@ -1978,14 +1929,20 @@ COASTING = mutants(
     ),
     (
         "schedules forgotten",
-        "varies = varies or idle.varies or bool(rule and rule.scheduled)",
-        "varies = varies or idle.varies",
+        "return any((self._generic({at: 0.25}) != usual).any() for at in scheduled)",
+        "return False",
         coasts("scheduled-mu"),
     ),
     (
+        "every schedule is in the map",
+        "return any((self._generic({at: 0.25}) != usual).any() for at in scheduled)",
+        "return bool(scheduled)",
+        {"by": ("test_rows.py::test_a_schedule_in_the_map_needs_a_horizon",)},
+    ),
+    (
         "variation forgotten",
-        "varies = varies or idle.varies or bool",
-        "varies = varies or bool",
+        "        if self.idle.varies:\n",
+        "        if False:\n",
         {
             "by": (
                 "test_coasting.py::test_k_idle_steps_equal_k_updates_of_debiased_"
@@ -1993,12 +1950,106 @@ COASTING = mutants(
             )
         },
     ),
-    ("variation never", "    if step.idle.varies:\n", "    if False:\n", coasts("scheduled-mu")),
+    ("variation never", "    if step.varies():\n", "    if False:\n", coasts("scheduled-mu")),
     (
         "states handed back in the wrong order",
         "node.pack([_with_member_states(m, s, new) for m, s in pairs])",
         "node.pack([_with_member_states(m, s, new) for m, s in pairs][::-1])",
         coasts("two-traces"),
+    ),
+) + mutants(
+    "_core/powers.py",
+    ("coasting",),
+    *instead(
+        "return self.compose(tuple(x[digit] for x in table), total), step, rest // 2**BITS",
+        (
+            "no table",
+            "return self.compose(step, total), step, rest // 2**BITS",
+            coasts("two-traces"),
+        ),
+        (
+            "the same digit again",
+            "return self.compose(tuple(x[digit] for x in table), total), step, rest // 2",
+            coasts("two-traces"),
+        ),
+        (
+            "only the last digit counts",
+            "return tuple(x[digit] for x in table), step, rest // 2**BITS",
+            coasts("momentum"),
+        ),
+    ),
+    (
+        "digits off by one",
+        "digit = rest % 2**BITS",
+        "digit = (rest + 1) % 2**BITS",
+        coasts("momentum"),
+    ),
+    (
+        "not squared",
+        "            step = self.compose(step, step)\n",
+        "            pass\n",
+        coasts("momentum"),
+    ),
+    ("one level", "None, length=LEVELS)", "None, length=1)", coasts("momentum")),
+    (
+        "power k + 1",
+        "start = (self.identity(entries, k.shape), entries, k)",
+        "start = (self.identity(entries, k.shape), entries, k + 1)",
+        coasts("momentum"),
+    ),
+    (
+        "power starts at the step",
+        "start = (self.identity(entries, k.shape), entries, k)",
+        "start = (tuple(jnp.broadcast_to(x, k.shape) for x in entries), entries, k)",
+        coasts("momentum"),
+    ),
+    (
+        "diagonal not raised",
+        "return x**k if i > 0 else",
+        "return x if i > 0 else",
+        coasts("momentum"),
+    ),
+    (
+        "the weight's change as a factor",
+        "else jnp.expm1(k * jnp.log1p(x))",
+        "else x**k",
+        coasts("decay-decoupled"),
+    ),
+    (
+        "digits of a small decay lost",
+        "else jnp.expm1(k * jnp.log1p(x))",
+        "else (1 + x) ** k - 1",
+        {"by": ("test_coasting.py::test_a_small_decay_keeps_its_digits_in_float32",)},
+    ),
+    (
+        "diagonal always taken directly",
+        "        if not self.triangular:\n",
+        "        if False:\n",
+        coasts("decay-coupled"),
+    ),
+    (
+        "the weight's product forgotten",
+        "[a[0, 0] * b[0, 0], a[0, 0]]",
+        "[a[0, 0]]",
+        coasts("decay-coupled"),
+    ),
+    (
+        "the weight moved by itself alone",
+        "terms = [x * y for x, y in others] + [a[0, 0]",
+        "terms = [] + [a[0, 0]",
+        coasts("decay-coupled"),
+    ),
+    (
+        "one step's reach",
+        "    for _ in range(len(reached)):\n",
+        "    for _ in range(0):\n",
+        coasts("two-traces"),
+    ),
+    (
+        "a state that stays is lost",
+        "moved[i] += [] if (i, i) in self.pairs else [x]",
+        "moved[i] += []",
+        coasts("adagrad"),
     ),
 )
 COASTING += (
@@ -2267,7 +2318,7 @@ TRAINING = (
         ),
         (
             "params not handed to the optimizer",
-            "tx.update(gradient, state, params, **extra)",
+            "tx.update(gradient, state, seen, **extra)",
             "tx.update(gradient, state, **extra)",
             {"on": ("add_decayed_weights",), "by": ("fit_is_the_loop",)},
         ),
@@ -2333,20 +2384,20 @@ TRAINING = (
         ),
         (
             "no shuffle",
-            "order = jax.random.permutation(jax.random.fold_in(self.key, epoch), self.examples)",
-            "order = jnp.arange(self.examples)",
+            "lambda epoch: jax.random.permutation(fold(epoch), examples)",
+            "lambda epoch: jnp.arange(examples)",
             {"by": ("test_training.py::test_an_epoch_visits_every_example_once_and_epochs_differ",)},
         ),
         (
             "one order for all epochs",
-            "jax.random.fold_in(self.key, epoch)",
-            "self.key",
+            "jax.random.permutation(fold(epoch), examples)",
+            "jax.random.permutation(key, examples)",
             {"by": ("test_training.py::test_an_epoch_visits_every_example_once_and_epochs_differ",)},
         ),
         (
             "first examples only",
-            "return order[: batches * self.batch_size]",
-            "return (order % self.batch_size)[: batches * self.batch_size]",
+            "rows = rows[:, : an_epoch * self.batch_size].reshape(-1, self.batch_size)",
+            "rows = (rows % self.batch_size)[:, : an_epoch * self.batch_size].reshape(-1, self.batch_size)",
             {"by": ("test_training.py::test_an_epoch_visits_every_example_once_and_epochs_differ",)},
         ),
         (
@@ -2357,8 +2408,8 @@ TRAINING = (
         ),
         (
             "always from the epoch's first batch",
-            "offset = start - first * an_epoch",
-            "offset = 0",
+            "return rows[offset : offset + steps]",
+            "return rows[:steps]",
             {"by": ("test_training.py::test_batches_depend_on_key_and_step_alone",)},
         ),
         (

@@ -2500,11 +2500,11 @@ LOOPS = mutants(
         "return value\n",
         GIVEN,
     ),
-    ("not checked", "    if program.checked:\n", "    if False:\n", STEP_CHECKS),
+    ("not checked", "    if not program.checked:\n", "    if True:\n", STEP_CHECKS),
     (
         "always checked",
-        "    if program.checked:\n",
-        "    if True:\n",
+        "    if not program.checked:\n",
+        "    if False:\n",
         training("step_follows_the_slides_loop"),
     ),
     (

@@ -511,6 +511,21 @@ def test_no_copy_of_a_table_or_of_its_stamps(name, horizon, monkeypatch):
     assert not copies(compiled(rows.flush, tx, params, state))
 
 
+def test_a_flush_in_parts(monkeypatch):
+    """A number of rows that the parts do not divide; the same as in one part."""
+    tx, params, state = made(values=np.ones((11, WIDTH), np.float32))
+    params, state, _ = step(tx, params, state, jnp.arange(11))
+    params, state, _ = step(tx, params, state, jnp.array([3]))
+    whole = rows.flush(tx, params, state)
+    jax.clear_caches()
+    monkeypatch.setattr(_whole, "AT_ONCE", 4)
+    for a, b in zip(
+        jax.tree.leaves(whole), jax.tree.leaves(rows.flush(tx, params, state)), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    assert (np.asarray(whole[1].tables["embed"].stamps) == 2).all()
+
+
 def test_the_check_catches_a_copy():
     """A gather and a scatter of one array, neither of which depends on the other."""
 

@@ -15,6 +15,9 @@ from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.rule import Rule, rule
 from jaxopt_slides._parts.scaling import ScaleState
+from jaxopt_slides.rows import lazy, table
+from jaxopt_slides.rows._reading import _read as view_of
+from jaxopt_slides.rows._table import RowGradients, RowUpdates, Table, View, parts_of
 
 
 class Adapter(Wrapper):
@@ -105,6 +108,63 @@ class Read(Adapter):
 def read(tx, field):
     """The transformation whose updates are a field of its state."""
     return transformation(*(Read(half, field) for half in as_halves("read", tx)))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, repr=False)
+class InRows(Adapter):
+    """Shows every array as a table, an element a row, of which each step declares all rows."""
+
+    inner: Node
+    name = "in_rows"
+
+    def init(self, params):
+        return self.inner.init(tables_of(params))
+
+    def update(self, updates, state, context):
+        tables = tables_of(updates if context.params is None else context.params)
+        parts, treedef = parts_of(tables)
+        every = {
+            t.name: jnp.arange(len(t.values), dtype=jnp.int32) for _, t in parts if isinstance(t, Table)
+        }
+        view = view_of(self.inner, tables, state, every)
+        leaves = jax.tree.leaves(updates)
+        pairs = zip(parts_of(view)[0], leaves, strict=True)
+        gradients = treedef.unflatten(_as_rows(v, g) for (_, v), g in pairs)
+        new, state = self.step(gradients, state, Context(view, (), context.extra))
+        found = jax.tree.leaves(new, is_leaf=lambda x: isinstance(x, RowUpdates))
+        changes = [_as_array(u, g) for u, g in zip(found, leaves, strict=True)]
+        return jax.tree.unflatten(jax.tree.structure(updates), changes), state
+
+
+def _as_rows(view, g):
+    """The gradient of a whole table as that of a view's rows."""
+    if not isinstance(view, View):
+        return g
+    rows = jnp.zeros((len(view.rows),), jnp.result_type(g))
+    return RowGradients(rows.at[view.local(jnp.arange(jnp.size(g)))].set(jnp.ravel(g)), view.name)
+
+
+def _as_array(update, g):
+    """The update of rows, all of them, as that of an array."""
+    if not isinstance(update, RowUpdates):
+        return update
+    zeros = jnp.zeros((jnp.size(g),), update.change.dtype)
+    return zeros.at[update.target].set(update.change, mode="drop").reshape(jnp.shape(g))
+
+
+def tables_of(tree):
+    """The arrays as tables."""
+    paths, treedef = jax.tree_util.tree_flatten_with_path(tree)
+    named = [(jax.tree_util.keystr(path) or "all", x) for path, x in paths]
+    return treedef.unflatten(table(jnp.ravel(x), name) if jnp.size(x) else x for name, x in named)
+
+
+def in_rows(tx, horizon=None):
+    """The transformation on rows."""
+    return transformation(
+        *(InRows(half) for half in as_halves("in_rows", lazy(tx, horizon=horizon), outermost=True))
+    )
 
 
 def is_bad(count):

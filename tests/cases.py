@@ -13,7 +13,7 @@ from jax.tree_util import Partial
 
 import jaxopt_slides as jos
 from tests import oracle
-from tests.adapters import halved, in_head, is_bad, part_of, poison, read
+from tests.adapters import halved, in_head, in_rows, is_bad, part_of, poison, read
 
 STEPS, SIZE = 1000, 24
 # Multiples of 1/8: exact in every dtype, so that a narrow run has the same weights as its reference.
@@ -444,6 +444,11 @@ CHAINS = [
 
 # --- Wrappers: of the rules above, in case a law holds of a rule and not of its wrapper
 
+ROUNDED_OTHERWISE = {
+    "oracle_float32": "XLA contracts another product of its sums; test_rows_exact compares with dense"
+}
+ITS_MAP = ROUNDED_OTHERWISE | {"schedules_anywhere": "a schedule in an idle step needs a horizon"}
+IN_ROWS = {"sgd": {}, "adagrad": {}} | dict.fromkeys(("momentum", "nesterov", "rmsprop"), ITS_MAP)
 AT_A_BOUNDARY = "cannot coast: project stops the weights at a boundary"
 WRAPS, UNKNOWN = "and is no linear map of its state", "does not say what it does when"
 HEAD = np.arange(SIZE) < SIZE // 2  # what `in_head` chooses of an array of SIZE elements
@@ -713,6 +718,27 @@ WRAPPERS = [
         coupled,
         coupled_terms,
         exempt=NARROW_UPDATES,
+    ),
+    *(
+        wrapper_case(
+            f"rows-{rule.name}",
+            lambda rule=rule, **h: in_rows(rule.make(**h)),
+            rule.hyperparameters,
+            rule.oracle,
+            rule.terms,
+            shown=rule.shown,
+            exempt=IN_ROWS[rule.name],
+        )
+        for rule in RULES
+        if rule.name in IN_ROWS
+    ),
+    wrapper_case(
+        "rows-momentum-horizon",
+        lambda **h: in_rows(jos.momentum(**h), horizon=5),
+        BALL,
+        oracle.momentum,
+        linear(oracle.momentum),
+        exempt=ROUNDED_OTHERWISE,
     ),
     wrapper_case(
         "as_static-rmsprop",

@@ -316,6 +316,7 @@ def law_state_is_stable(case):
 
 # What state holds beside arrays like the parameters.
 COUNTERS = ("count", "mini_step", "gradient_step", "zeroed", "total_notfinite")
+COUNTERS += ("clock", "stamps", "since", "next_row")  # of tables
 FLAGS = ("last_finite",)
 
 
@@ -637,7 +638,7 @@ def law_pickles(case):
 # --- 10. Dtypes
 
 DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64")
-REAL_STATE = ("mean_square", "sum_of_squares")
+REAL_STATE = ("mean_square", "sum_of_squares", ".maps[")
 
 
 def _gradient_of(dtype, steps):

@@ -84,7 +84,7 @@ class Lazy(Wrapper):
             _require_known(f"checked({self.inner.inner.name})", updates, state.clock)
         gradients = plain(updates, lambda g: g.values)
         arrays = plain(context.params, caught_up)
-        leaves, treedef = jax.tree.flatten(state.inner_state)
+        leaves, treedef = jax.tree.flatten(jax.tree.map(jnp.asarray, state.inner_state))
         courses = {v.name: course(self, arrays, state.inner_state, p, v.name) for p, v in views}
         rows = list(leaves)
         for _, view in views:

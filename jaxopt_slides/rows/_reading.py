@@ -138,7 +138,8 @@ _jitted_read = jax.jit(_read)
 
 
 def _view(node: Lazy, way: Course, part: Table, state: LazyState, ids: jax.Array) -> View:
-    own, rows = state.tables[part.name], len(part.values)
+    own = jax.tree.map(jnp.asarray, state.tables[part.name])
+    rows = len(part.values)
     if own.next_row is not None:
         turn = jnp.arange(rotating(node.horizon, rows), dtype=jnp.int32)
         ids = jnp.concatenate([ids, (own.next_row + turn) % rows])
@@ -150,7 +151,7 @@ def _view(node: Lazy, way: Course, part: Table, state: LazyState, ids: jax.Array
     slots = own.stamps.at[ids].set(later, mode="drop")
     first = slots.at[ids].get(mode="fill", fill_value=-1) == places
     target = jnp.where(first, ids, rows)
-    leaves = jax.tree.leaves(state.inner_state)
+    leaves = jax.tree.leaves(jax.tree.map(jnp.asarray, state.inner_state))
     raw, *states = (
         x.at[target].get(mode="fill", fill_value=0)
         for x in (part.values, *(leaves[i] for i in way.columns))

@@ -84,7 +84,7 @@ def _flush(node: Lazy, params: PyTree, state: LazyState) -> tuple[PyTree, LazySt
     node.require_state(state)
     arrays = plain(params, lambda t: t.values)
     (found, treedef), tables, lost = parts_of(params), dict(state.tables), []
-    leaves, outline = jax.tree.flatten(state.inner_state)
+    leaves, outline = jax.tree.flatten(jax.tree.map(jnp.asarray, state.inner_state))
     parts = [part for _, part in found]
     for n, (path, part) in enumerate(found):
         if isinstance(part, Table):

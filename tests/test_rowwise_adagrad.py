@@ -64,6 +64,14 @@ def test_it_is_the_loop_over_rows(shape, x64):
     assert np.isfinite(state.sum_of_squares).all()
 
 
+def test_rows_of_every_size():
+    """From 1e-18 on, where the square is still a float32, a first step has the size of its rate."""
+    g = jnp.array([[1.0, -1.0]]) * 10.0 ** jnp.arange(-18, 19)[:, None].astype(jnp.float32)
+    tx = jos.rowwise_adagrad(1.0, eps=0.0)
+    updates, _ = tx.update(g, tx.init(g))
+    np.testing.assert_allclose(updates, -jnp.sign(g), rtol=1e-6)
+
+
 def test_the_oracle_by_hand():
     """Three rows of two: 3 and 4, nothing, and two of one size."""
     g = np.array([[3.0, 4.0], [0.0, 0.0], [-2.0, 2.0]])

@@ -58,6 +58,7 @@ from jaxopt_slides._rules.adam import adam as adam
 from jaxopt_slides._rules.momentum import momentum as momentum
 from jaxopt_slides._rules.nesterov import nesterov as nesterov
 from jaxopt_slides._rules.rmsprop import rmsprop as rmsprop
+from jaxopt_slides._rules.rowwise_adagrad import rowwise_adagrad as rowwise_adagrad
 from jaxopt_slides._rules.sgd import sgd as sgd
 
 # schedules

@@ -29,7 +29,8 @@ def effective_learning_rate(tx: Any, state: PyTree, params: PyTree = None, **ext
       tx: an optimizer, ours or any optax-style pair, that updates each element by itself.
       state: its state.
       params: the parameters. They may be left out of Adagrad, RMSProp and chains with one of them
-        or their parts, unless a member needs them, as weight decay does.
+        or their parts, unless a member needs them, as weight decay does. Row-wise Adagrad's rates
+        are then one a row.
       **extra: keyword arguments of ``update``, where it asks for any.
 
     Returns:
@@ -246,7 +247,7 @@ def adagrad_bound(state: PyTree, learning_rate: float, radius: float, *, eps: fl
       The bound, least for :math:`\alpha = D / \sqrt 2`: :math:`\sqrt 2\, D \sum_i \sqrt{c_i}`.
 
     Raises:
-      TypeError: ``state`` has no sum of squares.
+      TypeError: ``state`` has no sum of squares of every element.
       ValueError: a number out of range.
 
     Example:
@@ -261,7 +262,7 @@ def adagrad_bound(state: PyTree, learning_rate: float, radius: float, *, eps: fl
       :math:`\delta`.
     """
     sums = getattr(state, "sum_of_squares", None)
-    if sums is None:
+    if sums is None or hasattr(state, "per_row"):  # of a row's one number the theorem says nothing
         raise TypeError(f"adagrad_bound: expected Adagrad's state, got {type(state).__name__}.")
     if not (0 < learning_rate < np.inf and 0 <= radius < np.inf and 0 <= eps < np.inf):
         raise ValueError(

@@ -255,6 +255,11 @@ def adagrad_case(name, **numbers):
     return Case(name, jos.adagrad, RATE | RSS | numbers, oracle.adagrad, parts=parts)
 
 
+def rowwise_case(name, **numbers):
+    """Row-wise Adagrad; the weights of a case are one row."""
+    return Case(name, jos.rowwise_adagrad, RATE | RSS | numbers, oracle.rowwise_adagrad)
+
+
 def ball_case(name, make, reference, keyword="mu", nesterov=False):
     """A rule with the learning rate inside its velocity, and the chain of parts that it equals."""
 
@@ -307,6 +312,8 @@ RULES = [
     adagrad_case("adagrad"),
     adagrad_case("adagrad-eps_root", eps=0.0, eps_root=1e-8),
     adagrad_case("adagrad-initial", initial_accumulator_value=0.1),
+    rowwise_case("rowwise_adagrad"),
+    rowwise_case("rowwise_adagrad-initial", eps_root=1e-8, initial_accumulator_value=0.1),
     Case("adadelta", jos.adadelta, DELTA, oracle.adadelta),
     Case("adadelta-small_eps", jos.adadelta, DELTA | {"eps": 1e-18}, oracle.adadelta),
     adam_case("adam"),

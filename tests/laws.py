@@ -810,7 +810,8 @@ def law_count(case):
 
 # --- 13. Coasting (alone, far and near 1: test_coasting.py)
 
-NORMALIZING = ("rmsprop", "adagrad", "adadelta", "scale_by_r", "scale_by_stddev", "decoupled", "clip")
+NORMALIZING = ("rmsprop", "adagrad", "rowwise", "adadelta", "scale_by_r", "scale_by_stddev")
+NORMALIZING += ("decoupled", "clip")
 
 
 def law_coasts_or_refuses(case):

@@ -30,12 +30,12 @@ class Mutant(NamedTuple):
     file: str = ""
 
 
-RULES = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta", "adam")
+RULES = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "rowwise_adagrad", "adadelta", "adam")
 BALLS = ("sgd", "momentum", "nesterov", "rmsprop")  # have a velocity
 LOOKING_AHEAD = ("sgd", "nesterov", "rmsprop", "trace")
-SQUARED = ("rmsprop", "adagrad", "adadelta", "adam")
-WITH_EPS = ("rmsprop", "adagrad", "adam")  # added to the root, not under it
-WITH_EPS_ROOT = ("rmsprop", "adagrad", "adam")
+SQUARED = ("rmsprop", "adagrad", "rowwise_adagrad", "adadelta", "adam")
+WITH_EPS = ("rmsprop", "adagrad", "rowwise_adagrad", "adam")  # added to the root, not under it
+WITH_EPS_ROOT = ("rmsprop", "adagrad", "rowwise_adagrad", "adam")
 SUMMED = ("adagrad", "scale_by_rss")
 AVERAGED = ("rmsprop", "ema", "adadelta", "adam")
 CENTERED = ("rmsprop", "scale_by_stddev")
@@ -794,6 +794,208 @@ ADAGRAD = mutants(
         ),
     ),
 ) + mutants("_rules/adagrad.py", ("adagrad",), *instead(INITIAL, *ADAGRAD_START), on=("initial",))
+
+ROWWISE = "_rules/rowwise_adagrad.py"
+SUMMED_ROWS = "c = accumulate_rows(s.sum_of_squares, g)"
+START_OF_ROWS = "c = full_like(row_sum(w), self.initial_accumulator_value, accumulator=True)"
+DIVIDED_ROWS = "u = -self.learning_rate * divide_by_root(g, c, self.eps, self.eps_root)"
+
+
+def rows(*names):
+    """The tests of arrays with rows that kill a mutant; the weights of a case are one row."""
+    return {"by": tuple(f"test_rowwise_adagrad.py::test_{name}" for name in names)}
+
+
+LOOP = rows("it_is_the_loop_over_rows")
+ROWWISE_ADAGRAD = (
+    mutants(
+        ROWWISE,
+        ("rowwise_adagrad",),
+        *instead(
+            SUMMED_ROWS,
+            ("sum and gradient swapped", "c = accumulate_rows(g, s.sum_of_squares)"),
+            ("no memory", "c = accumulate_rows(0, g)"),
+            ("the present forgotten", "c = s.sum_of_squares"),
+            ("the sum of a row", "c = s.sum_of_squares + row_sum(g * g)"),
+            ("the largest of a row", "c = s.sum_of_squares + (g * g).max(keepdims=True)"),
+            ("the mean gradient squared", "c = s.sum_of_squares + (g.mean(keepdims=True)) ** 2"),
+            (
+                "one sum for all rows",
+                "c = s.sum_of_squares + (abs(g) ** 2).mean() if g.size else s.sum_of_squares",
+                LOOP,
+            ),
+        ),
+        *instead(
+            DIVIDED_ROWS,
+            ("sign", "u = self.learning_rate * divide_by_root(g, c, self.eps, self.eps_root)"),
+            ("learning rate missing", "u = -divide_by_root(g, c, self.eps, self.eps_root)"),
+            (
+                "learning rate twice",
+                "u = -self.learning_rate * (self.learning_rate * divide_by_root(g, c, self.eps, "
+                "self.eps_root))",
+            ),
+            (
+                "old sum used",
+                "u = -self.learning_rate * divide_by_root(g, s.sum_of_squares, self.eps, "
+                "self.eps_root)",
+            ),
+            (
+                "eps and eps_root swapped",
+                "u = -self.learning_rate * divide_by_root(g, c, self.eps_root, self.eps)",
+            ),
+            ("not divided", "u = -self.learning_rate * g"),
+            (
+                "the mean of a row moves it",
+                "u = -self.learning_rate * divide_by_root(g.mean() + 0 * g, c, self.eps, "
+                "self.eps_root)",
+            ),
+            (
+                "learning rate for eps",
+                "u = -self.learning_rate * divide_by_root(g, c, self.learning_rate, self.eps_root)",
+            ),
+        ),
+        *instead(
+            "return u, s._replace(sum_of_squares=c)",
+            ("sum not advanced", "return u, s"),
+            (
+                "mean stored for the sum",
+                "return u, s._replace(sum_of_squares=c - s.sum_of_squares)",
+            ),
+            (
+                "update's square stored",
+                "return u, s._replace(sum_of_squares=accumulate_rows(s.sum_of_squares, u))",
+            ),
+            (
+                "learning rate in the stored sum",
+                "return u, s._replace(sum_of_squares=self.learning_rate * c)",
+            ),
+        ),
+    )
+    + mutants(
+        ROWWISE,
+        ("rowwise_adagrad",),
+        *instead(
+            START_OF_ROWS,
+            ("initial accumulator ignored", "c = full_like(row_sum(w), accumulator=True)"),
+            (
+                "sum starts at the weights",
+                "c = full_like(row_sum(w), accumulator=True) + abs(row_sum(w))",
+            ),
+            ("sum starts at 1", "c = full_like(row_sum(w), 1.0, accumulator=True)"),
+            ("complex sum", "c = full_like(row_sum(w), self.initial_accumulator_value)"),
+            (
+                "initial accumulator squared",
+                "c = full_like(row_sum(w), self.initial_accumulator_value**2, accumulator=True)",
+            ),
+            (
+                "a sum an element",
+                "c = full_like(w, self.initial_accumulator_value, accumulator=True)",
+            ),
+            (
+                "no sum for an empty row",
+                "c = full_like(w[..., :1] if w.ndim else w, self.initial_accumulator_value, "
+                "accumulator=True)",
+                rows("one_real_number_a_row"),
+            ),
+        ),
+        on=("initial",),
+    )
+    + mutants(
+        FORMULAS,
+        ("rowwise_adagrad",),
+        *instead(
+            "return c + row_mean(square(g))",
+            ("the past forgotten", "return row_mean(square(g))"),
+            ("square forgotten", "return c + row_mean(g)"),
+            ("the mean of magnitudes", "return c + row_mean(abs(g))"),
+            ("the square of the mean", "return c + square(row_mean(g))"),
+            ("the sum of a row", "return c + row_sum(square(g))"),
+            ("minus", "return c - row_mean(square(g))"),
+            ("an average, as RMSProp's", "return 0.9 * c + 0.1 * row_mean(square(g))"),
+            ("each element's own square", "return c + square(g)"),
+        ),
+        *instead(
+            "trivial = x.ndim == 0 or x.shape[-1] == 0",
+            ("the mean of nothing", "trivial = x.ndim == 0", LOOP),
+            ("a scalar has no last axis", "trivial = x.ndim and x.shape[-1] == 0", LOOP),
+            ("never the mean", "trivial = True"),
+        ),
+        *instead(
+            "row_sum(x) if trivial else jnp.mean(x, axis=-1, keepdims=True)",
+            (
+                "the first axis",
+                "row_sum(x) if trivial else jnp.mean(x, axis=0, keepdims=True)",
+                LOOP,
+            ),
+            ("all axes", "row_sum(x) if trivial else jnp.mean(x, keepdims=True)", LOOP),
+            ("the axis lost", "row_sum(x) if trivial else jnp.mean(x, axis=-1)"),
+            (
+                "divided by the number of elements but one",
+                "row_sum(x) if trivial else row_sum(x) / max(x.shape[-1] - 1, 1)",
+            ),
+        ),
+        *instead(
+            "return x if jnp.ndim(x) == 0 else jnp.sum(x, axis=-1, keepdims=True)",
+            (
+                "the first axis",
+                "return x if jnp.ndim(x) == 0 else jnp.sum(x, axis=0, keepdims=True)",
+                LOOP,
+            ),
+            ("a scalar has no last axis", "return jnp.sum(x, axis=-1, keepdims=True)", LOOP),
+            ("the first of a row", "return x if jnp.ndim(x) == 0 else x[..., :1]", LOOP),
+        ),
+    )
+    + mutants(
+        "_core/lift.py",
+        ("rowwise_adagrad",),
+        (
+            "rows held to the shape of their leaf",
+            """            if field in rows:
+                like_rows""",
+            """            if field in rows and False:
+                like_rows""",
+            rows("it_is_the_loop_over_rows"),
+        ),
+        (
+            "rows not checked",
+            '                require_same_shapes(self.name, what, column, "updates\' rows", like_rows)\n',
+            "                pass\n",
+            rows("a_state_of_another_shape_is_refused"),
+        ),
+        (
+            "a scalar's shape expected",
+            "np.shape(g) if rows else ()",
+            "()",
+            LOOP,
+        ),
+        (
+            "the narrow state's shape forgotten",
+            "jax.ShapeDtypeStruct(getattr(s, f).shape, self.narrow)",
+            "jax.ShapeDtypeStruct((), self.narrow)",
+            rows("accumulator_dtype"),
+        ),
+    )
+    + mutants(
+        "presets/_slots.py",
+        ("rowwise_adagrad",),
+        (
+            "handed to a framework",
+            "if known and per_row(member.node.rule):",
+            "if False:",
+            rows("no_framework_here_keeps_its_state"),
+        ),
+    )
+    + mutants(
+        "diagnostics.py",
+        ("rowwise_adagrad",),
+        (
+            "a bound of rows",
+            'if sums is None or hasattr(state, "per_row"):',
+            "if sums is None:",
+            rows("diagnostics"),
+        ),
+    )
+)
 
 STEP_OF_ADADELTA = "p = divide_by_root(root_or_zero(d + self.eps) * g, cache + self.eps, 0, 0)"
 ADADELTA = mutants(
@@ -2532,6 +2734,7 @@ TABLE = [
     *NORMALIZE,
     *RMSPROP,
     *ADAGRAD,
+    *ROWWISE_ADAGRAD,
     *ADADELTA,
     *ADAM,
     *ADAM_OPTIONS,
@@ -2554,6 +2757,7 @@ TABLE = [
 # The checks of a subject: names of cases or what they begin with, and files of tests. A rule or a
 # part that is not here has the cases that begin with its name.
 SUBJECTS = {
+    "rowwise_adagrad": ("rowwise_adagrad", "test_rowwise_adagrad.py"),
     "adam": ("adam", "keras.adam"),  # that with eps_hat
     "chain": ("named-chain", "nested-chain", "coupled-weight-decay", "decoupled-weight-decay"),
     "hyperparameters": (

@@ -33,6 +33,11 @@ def _divide(g, denominator):
     return np.divide(g, denominator, out=np.zeros_like(g), where=(g != 0) | (denominator != 0))
 
 
+def _row_means(x):
+    """Returns the means over the last axis, kept; a scalar's is itself, an empty row's 0."""
+    return x if x.ndim == 0 else np.sum(x, axis=-1, keepdims=True) / max(x.shape[-1], 1)
+
+
 # --- Rules
 
 
@@ -107,6 +112,16 @@ def adagrad(gradients, learning_rate, eps=1e-7, eps_root=0.0, initial_accumulato
     c, updates = _at(initial_accumulator_value, 0), []
     for t, g in enumerate(map(_array, gradients)):
         c = c + _square(g)
+        scaled = _divide(g, np.sqrt(c + _at(eps_root, t)) + _at(eps, t))
+        updates.append(_array(-_at(learning_rate, t) * scaled))
+    return updates
+
+
+def rowwise_adagrad(gradients, learning_rate, eps=1e-7, eps_root=0.0, initial_accumulator_value=0.0):
+    """Updates as adagrad with c <- c + the mean of g^2 over the last axis, one c for each row."""
+    c, updates = _at(initial_accumulator_value, 0), []
+    for t, g in enumerate(map(_array, gradients)):
+        c = c + _row_means(_square(g))
         scaled = _divide(g, np.sqrt(c + _at(eps_root, t)) + _at(eps, t))
         updates.append(_array(-_at(learning_rate, t) * scaled))
     return updates

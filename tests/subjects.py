@@ -76,6 +76,7 @@ SUBJECTS = [
     of("rmsprop-centered", jos.rmsprop, centered=True, **RATE),
     of("rmsprop-bias_correction", jos.rmsprop, bias_correction=True, **RATE),
     of("adagrad", jos.adagrad, **RATE),
+    of("rowwise_adagrad", jos.rowwise_adagrad, couples=True, **RATE),
     of("scale", jos.scale, step_size=0.5),
     of("scale_by_learning_rate", jos.scale_by_learning_rate, **RATE),
     of("scale_by_schedule", jos.scale_by_schedule, step_size_fn=jos.linear_schedule(0.1, 0.2, 10)),

@@ -89,6 +89,55 @@ TABLE = [
         "adagrad: learning_rate must be finite and at least 0, got inf.",
     ),
     Bad(
+        "row-wise learning rate infinite",
+        lambda: jos.rowwise_adagrad(math.inf),
+        ValueError,
+        "rowwise_adagrad: learning_rate must be finite and at least 0, got inf.",
+    ),
+    Bad(
+        "row-wise eps a vector",
+        lambda: jos.rowwise_adagrad(0.1, eps=jnp.ones(2)),
+        ValueError,
+        "rowwise_adagrad: eps must be a scalar, got an array of shape (2,). To make one per value, map "
+        "the constructor over the values with jax.vmap.",
+    ),
+    Bad(
+        "row-wise start below 0",
+        lambda: jos.rowwise_adagrad(0.1, initial_accumulator_value=-1),
+        ValueError,
+        "rowwise_adagrad: initial_accumulator_value must be finite and at least 0, got -1.0.",
+    ),
+    Bad(
+        "row-wise state with a number an element",
+        lambda: jos.rowwise_adagrad(0.1).update(
+            jnp.ones((4, 3)),
+            jos.rowwise_adagrad(0.1).init(jnp.ones((4, 3)))._replace(sum_of_squares=jnp.ones((4, 3))),
+        ),
+        AssertionError,
+        "[Chex] Assertion assert_shape failed: Error in shape compatibility check: input 0 has shape "
+        "(4, 3) but expected (4, 1). [rowwise_adagrad: the only leaf of the state's sum_of_squares has "
+        "shape (4, 3); the updates' rows have shape (4, 1) there. Shapes must be equal; nothing is "
+        "broadcast.]",
+    ),
+    Bad(
+        "row-wise state of other rows",
+        lambda: jos.rowwise_adagrad(0.1).update(
+            {"w": jnp.ones((5, 3))}, jos.rowwise_adagrad(0.1).init({"w": jnp.ones((4, 3))})
+        ),
+        AssertionError,
+        "[Chex] Assertion assert_shape failed: Error in shape compatibility check: input 0 has shape "
+        "(4, 1) but expected (5, 1). [rowwise_adagrad: leaf ['w'] of the state's sum_of_squares has "
+        "shape (4, 1); the updates' rows have shape (5, 1) there. Shapes must be equal; nothing is "
+        "broadcast.]",
+    ),
+    Bad(
+        "row-wise with adagrad's state",
+        lambda: jos.rowwise_adagrad(0.1).update(jnp.ones(3), jos.adagrad(0.1).init(jnp.ones(3))),
+        TypeError,
+        "rowwise_adagrad: expected the RowwiseAdagradState that its init returned, got AdagradState. "
+        "Was this state made by another optimizer, or restored from a checkpoint as a plain container?",
+    ),
+    Bad(
         "learning rate complex",
         lambda: jos.sgd(1j),
         TypeError,

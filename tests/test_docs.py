@@ -26,7 +26,7 @@ MODULES = ["jaxopt_slides"] + [
 PUBLIC = {
     "protocol": "GradientTransformation apply_updates chain named_chain identity set_to_zero "
     "hyperparams with_hyperparams",
-    "rules": "sgd momentum nesterov rmsprop adagrad adadelta adam",
+    "rules": "sgd momentum nesterov rmsprop adagrad rowwise_adagrad adadelta adam",
     "parts": "scale scale_by_learning_rate scale_by_schedule trace scale_by_rms scale_by_stddev "
     "scale_by_rss ema add_decayed_weights clip clip_by_global_norm zero_nans project",
     "wrappers": "masked partition freeze apply_if_finite multi_steps average_params reduce_on_plateau "
@@ -223,6 +223,7 @@ SIGNATURES = {
     "rmsprop": "learning_rate, decay=0.9, *, eps=1e-07, centered=False, momentum=None, nesterov=False, "
     "bias_correction=False, eps_root=0.0, initial_accumulator_value=0.0",
     "adagrad": "learning_rate, *, eps=1e-07, eps_root=0.0, initial_accumulator_value=0.0",
+    "rowwise_adagrad": "learning_rate, *, eps=1e-07, eps_root=0.0, initial_accumulator_value=0.0",
     "adadelta": "learning_rate=1.0, *, rho=0.9, eps=1e-06",
     "adam": "learning_rate, *, b1=0.9, b2=0.999, eps=1e-08, eps_root=0.0, nesterov=False, "
     "eps_hat=False",

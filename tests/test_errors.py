@@ -639,6 +639,11 @@ HYPERPARAMETERS = [
             {"learning_rate": 0.1},
             "learning_rate+ eps+ eps_root+ initial_accumulator_value+",
         ),
+        (
+            jos.rowwise_adagrad,
+            {"learning_rate": 0.1},
+            "learning_rate+ eps+ eps_root+ initial_accumulator_value+",
+        ),
         (jos.adadelta, {}, "learning_rate+ rho01 eps+"),
         (jos.adam, {"learning_rate": 0.1}, "learning_rate+ eps+"),
         (jos.scale, {}, "step_size-"),

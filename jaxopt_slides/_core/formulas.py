@@ -43,6 +43,22 @@ def accumulate(c: jax.Array, g: jax.Array) -> jax.Array:
     return c + square(g)
 
 
+def row_sum(x: jax.Array) -> jax.Array:
+    """The sum over each row, ``[..., 1]``: the last axis. A scalar is a row of one element, ``[]``."""
+    return x if jnp.ndim(x) == 0 else jnp.sum(x, axis=-1, keepdims=True)
+
+
+def row_mean(x: jax.Array) -> jax.Array:
+    """The mean over each row, ``[..., 1]``; that of a row without elements is 0, not 0/0."""
+    trivial = x.ndim == 0 or x.shape[-1] == 0
+    return row_sum(x) if trivial else jnp.mean(x, axis=-1, keepdims=True)
+
+
+def accumulate_rows(c: jax.Array, g: jax.Array) -> jax.Array:
+    r""":math:`c \leftarrow c + \overline{|g|^2}`, the mean over each row."""
+    return c + row_mean(square(g))
+
+
 def integrate_velocity(mu: jax.Array, v: jax.Array, u: jax.Array) -> jax.Array:
     r""":math:`v \leftarrow \mu v + u`; the slides' momentum has :math:`u = -\alpha g`."""
     return mu * v + u

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxopt_slides._core.checks import (
     require_class,
@@ -19,7 +20,7 @@ from jaxopt_slides._core.checks import (
 from jaxopt_slides._core.dtypes import dtypes_of, real, wide, widen, widest
 from jaxopt_slides._core.node import Context, Node
 from jaxopt_slides._core.pair import transformation
-from jaxopt_slides._core.rule import Rule
+from jaxopt_slides._core.rule import Rule, per_row
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
@@ -123,12 +124,12 @@ class Lifted(Ruled):
         rule = self.rule.at(count, real(dtype))
         return rule, self._started(dtype), self.expected_state(dtype)
 
-    def _started(self, dtype: Any) -> Any:
-        return jax.eval_shape(self.rule.zeroed().start, jax.ShapeDtypeStruct((), dtype))
+    def _started(self, dtype: Any, shape: Any = ()) -> Any:
+        return jax.eval_shape(self.rule.zeroed().start, jax.ShapeDtypeStruct(shape, dtype))
 
-    def expected_state(self, dtype: Any = jnp.float32) -> Any:
-        """Shapes and dtypes of the state of one scalar of ``dtype``."""
-        s = self._started(dtype)
+    def expected_state(self, dtype: Any = jnp.float32, shape: Any = ()) -> Any:
+        """Shapes and dtypes of the state of one array."""
+        s = self._started(dtype, shape)
         if self.narrow is None:
             return s
         fields = s._fields[1:] if self.fields is None else self.fields
@@ -138,23 +139,31 @@ class Lifted(Ruled):
                 f"accumulator_dtype: {self.name} keeps a complex state for complex leaves, which "
                 f"{jnp.dtype(self.narrow)} cannot hold."
             )
-        return s._replace(**dict.fromkeys(fields, jax.ShapeDtypeStruct((), self.narrow)))
+        narrow = {f: jax.ShapeDtypeStruct(getattr(s, f).shape, self.narrow) for f in fields}
+        return s._replace(**narrow)
 
     def require_state(self, state: PyTree) -> None:
         require_state(self.name, state, self.expected_state(), of_nothing=True)
 
     def _require_matching(self, updates: PyTree, gradients: list[Any], state: PyTree) -> None:
-        """State and updates must have one structure, one shape a leaf, and matching dtypes."""
+        """State and updates must have one structure, and the shapes and dtypes that ``init`` gives."""
         require_float_leaves(self.name, "updates", updates)
         require_state(self.name, state, self.expected_state(), of_nothing=updates is None)
-        expected = {d: self.expected_state(d) for d in {g.dtype for g in gradients}}
+        rows = per_row(self.rule)  # elsewhere a field has its leaf's shape, and a scalar says enough
+        kinds = [(g.dtype, np.shape(g) if rows else ()) for g in gradients]
+        expected = {kind: self.expected_state(*kind) for kind in dict.fromkeys(kinds)}
         for field, column in zip(state._fields[1:], state[1:], strict=True):
             if column is None:
                 continue
-            dtypes = [getattr(expected[g.dtype], field).dtype for g in gradients]
-            require_same_tree(self.name, "updates", updates, f"state's {field}", column)
-            require_same_shapes(self.name, "updates", updates, f"state's {field}", column)
-            require_same_dtypes(self.name, f"state's {field}", column, "updates", dtypes)
+            like = [getattr(expected[kind], field) for kind in kinds]
+            what = f"state's {field}"
+            require_same_tree(self.name, "updates", updates, what, column)
+            if field in rows:
+                like_rows = jax.tree.structure(column).unflatten(like)
+                require_same_shapes(self.name, what, column, "updates' rows", like_rows)
+            else:
+                require_same_shapes(self.name, "updates", updates, what, column)
+            require_same_dtypes(self.name, what, column, "updates", [x.dtype for x in like])
 
 
 @jax.tree_util.register_dataclass

@@ -73,8 +73,9 @@ class Rule:
     the next state); a rule with ``needs_params`` has ``step(g, s, w)``. Inside ``step`` every
     hyperparameter is a scalar of the array's (real) compute dtype, and ``s.count`` is the number of
     earlier steps; the lift advances the count. ``State`` is a NamedTuple whose first field is
-    ``count``; a field that an option leaves unused is None. ``idle`` is an :class:`Idle`, or the reason
-    why the rule cannot coast.
+    ``count``; a field that an option leaves unused is None, and the class lists as ``per_row`` those
+    that are not shaped like the array (see :func:`per_row`). ``idle`` is an :class:`Idle`, or the
+    reason why the rule cannot coast.
     """
 
     name: ClassVar[str]
@@ -161,6 +162,11 @@ class Rule:
         shown = ((n, v) for n, v in shown if v is not defaults.get(n, self) and not self.absent(n))
         arguments = [f"{n}={v!r}" for n, v in shown]
         return f"{self.name}({', '.join(arguments)})"
+
+
+def per_row(rule: Rule) -> tuple[str, ...]:
+    """The fields of its state that have one number a row: ``[..., 1]`` for an array ``[..., D]``."""
+    return getattr(rule.State, "per_row", ())
 
 
 def value_of(stored: Any) -> Any:

@@ -20,7 +20,7 @@ from jaxopt_slides._core.foreign import Foreign
 from jaxopt_slides._core.lift import Lifted
 from jaxopt_slides._core.node import Node, is_traced
 from jaxopt_slides._core.pair import halves
-from jaxopt_slides._core.rule import value_of
+from jaxopt_slides._core.rule import per_row, value_of
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import as_integer, shown
 from jaxopt_slides.presets._leaves import MOST_STEPS
@@ -212,6 +212,8 @@ class Kept:
 def _require_kept(owner: str, member: Member) -> None:
     """A member is a rule or a part of this library, or keeps nothing but counts."""
     name, known = member.node.name, isinstance(member.node, Lifted)
+    if known and per_row(member.node.rule):
+        raise ValueError(f"{owner}: {name} keeps one number a row, which no framework here does.")
     if known or all(map(_is_count, jax.tree.leaves(member.state))):
         return
     if isinstance(member.node, Foreign):

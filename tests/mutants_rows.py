@@ -94,11 +94,12 @@ TABLE = [
         ("rows",),
         (
             "the ring in the wrong order",
-            "pattern.compose(tuple(x[None] for x in now), table.maps)",
-            "pattern.compose(table.maps, tuple(x[None] for x in now))",
+            "_composed(pattern, tuple(x[None] for x in now), table.maps)",
+            "_composed(pattern, table.maps, tuple(x[None] for x in now))",
             EXACT,
         ),
-        ("the ring's new place is kept", "m.at[at].set(x)", "m", EXACT),
+        ("the ring's new place is kept", "m.at[at].set(x[0])", "m", EXACT),
+        ("lost digits are not kept", "added = added + lost[place]", "pass", EXACT),
         (
             "the ring's place one off",
             "at = (clock + 1) & (length - 1)",

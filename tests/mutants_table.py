@@ -2207,21 +2207,27 @@ COASTING = mutants(
     ),
     (
         "diagonal not raised",
-        "return x**k if i > 0 else",
-        "return x if i > 0 else",
+        "x ** k.astype(x.dtype) if i == j > 0",
+        "x if i == j > 0",
         coasts("momentum"),
     ),
     (
         "the weight's change as a factor",
-        "else jnp.expm1(k * jnp.log1p(x))",
-        "else x**k",
+        "if i == j > 0 else found",
+        "if i == j else found",
         coasts("decay-decoupled"),
     ),
     (
         "digits of a small decay lost",
-        "else jnp.expm1(k * jnp.log1p(x))",
-        "else (1 + x) ** k - 1",
-        {"by": ("test_coasting.py::test_a_small_decay_keeps_its_digits_in_float32",)},
+        "entries[WEIGHT], 1 + change)",
+        "entries[WEIGHT], entries[WEIGHT])",
+        {"by": ("test_rows_exact.py::test_the_same_as_dense[decay-before-momentum]",)},
+    ),
+    (
+        "digits of a faded weight lost",
+        "jnp.where(change < -0.5, entries[WEIGHT], 1 + change)",
+        "1 + change",
+        coasts("decay-coupled"),
     ),
     (
         "diagonal always taken directly",
@@ -2231,14 +2237,14 @@ COASTING = mutants(
     ),
     (
         "the weight's product forgotten",
-        "[a[0, 0] * b[0, 0], a[0, 0]]",
-        "[a[0, 0]]",
+        "terms += [a[0, 0] * b[0, j]] + ([a[0, 0]] if j == 0 else [])",
+        "terms += [a[0, 0]] if j == 0 else []",
         coasts("decay-coupled"),
     ),
     (
         "the weight moved by itself alone",
-        "terms = [x * y for x, y in others] + [a[0, 0]",
-        "terms = [] + [a[0, 0]",
+        "middle = [(a.get((0, m)), _factor(b, m, j)) for m in range(1, self.size)]",
+        "middle = [(a.get((0, m)), _factor(b, m, j)) for m in range(1, self.size) if j]",
         coasts("decay-coupled"),
     ),
     (

@@ -50,19 +50,30 @@ class Pattern(NamedTuple):
     def _entry(self, a: Any, b: Any, i: int, j: int) -> Any:
         """Row i of the later step times column j of the earlier one."""
         if i == j == 0:
-            others = [(a[0, m], b[m, 0]) for m in range(1, self.size) if (0, m) in a and (m, 0) in b]
-            terms = [x * y for x, y in others] + [a[0, 0] * b[0, 0], a[0, 0]]
-            return sum(terms, b[0, 0])
+            return b[0, 0] + self._added(a, b, 0)
         middle = [(_factor(a, max(i, 0), m), _factor(b, m, max(j, 0))) for m in range(self.size)]
         terms = [x * y for x, y in middle if x is not None and y is not None]
         return sum(terms[1:], terms[0])
+
+    def _added(self, a: Any, b: Any, j: int) -> Any:
+        """What the later step adds to the weight's change by coordinate j."""
+        middle = [(a.get((0, m)), _factor(b, m, j)) for m in range(1, self.size)]
+        terms = [x * y for x, y in middle if x is not None and y is not None]
+        if (0, 0) in a:
+            terms += [a[0, 0] * b[0, j]] + ([a[0, 0]] if j == 0 else [])
+        return sum(terms[1:], terms[0])
+
+    def additions(self, later: Entries, earlier: Entries) -> dict[int, Any]:
+        """By the place of each entry that is a change of the weight, what the later step adds to it."""
+        a, b = (dict(zip(self.pairs, x, strict=True)) for x in (later, earlier))
+        return {n: self._added(a, b, j) for n, (i, j) in enumerate(self.pairs) if i == 0}
 
     def powers(self, entries: Entries, k: jax.Array) -> Entries:
         """K idle steps, each entry ``[*k.shape]``, for integers ``k >= 0``.
 
         Digit by digit, to the base 256: a table of the first powers is built by doubling and looked
         up for every k. A level that no k reaches is left out, unless ``vmap`` makes it run. Where
-        the map is triangular, the diagonal's powers are plain powers and are taken directly:
+        the map is triangular, the states' own factors have plain powers, which are taken directly:
         doubling would double their relative error every time.
         """
 
@@ -74,7 +85,7 @@ class Pattern(NamedTuple):
         if not self.triangular:
             return total
         triples = zip(self.pairs, entries, total, strict=True)
-        return tuple(_power(i, x, k) if i == j else found for (i, j), x, found in triples)
+        return tuple(x ** k.astype(x.dtype) if i == j > 0 else found for (i, j), x, found in triples)
 
     def _level(self, total: Entries, step: Entries, rest: jax.Array):
         table = self.identity(step, (1,))
@@ -107,14 +118,11 @@ def _of_identity(i: int, j: int) -> float:
 def _factor(entries: dict[tuple[int, int], jax.Array], i: int, j: int) -> Any:
     """An entry as a factor: 1 or None (for 0) where none is stored."""
     if i == j == 0:
-        return entries.get(WEIGHT, 1 + entries[0, 0] if (0, 0) in entries else 1.0)
+        change = entries.get((0, 0))
+        if change is None or WEIGHT not in entries:
+            return 1.0 if change is None else 1 + change
+        return jnp.where(change < -0.5, entries[WEIGHT], 1 + change)  # whichever has more digits
     return entries.get((i, j), 1.0 if i == j else None)
-
-
-def _power(i: int, x: jax.Array, k: jax.Array) -> jax.Array:
-    """A diagonal entry after k steps: the weight's as a change, a state's as a factor."""
-    k = k.astype(x.dtype)
-    return x**k if i > 0 else jnp.expm1(k * jnp.log1p(x))
 
 
 def pattern_of(change: np.ndarray) -> Pattern:

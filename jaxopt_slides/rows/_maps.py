@@ -2,7 +2,8 @@ r"""What the steps without gradient add up to, for every row from its stamp to n
 
 A row's stamp is the step up to which it has been brought. Without a horizon one map holds since the
 step ``since``, and k idle steps are its k-th power. With one, ``maps[s % length]`` is the product of
-the maps from step s to now, so that every step may have its own.
+the maps from step s to now, so that every step may have its own; then come the digits that the sums
+among them have lost so far, since adding one number many times rounds the same way every time.
 """
 
 from typing import Any
@@ -18,7 +19,10 @@ SAME = 4  # ulps: two programs may round the same map differently
 def started(pattern: Pattern, dtype: Any, length: int | None) -> Entries:
     """The maps before the first step."""
     like = tuple(jnp.zeros((), dtype) for _ in pattern.pairs)
-    return pattern.identity(like, () if length is None else (length,))
+    if length is None:
+        return pattern.identity(like, ())
+    lost = [jnp.zeros((length,), dtype) for i, _ in pattern.pairs if i == 0]
+    return (*pattern.identity(like, (length,)), *lost)
 
 
 def until_now(pattern: Pattern, table: Any, clock: Any, stamps: Any) -> tuple[Entries, jax.Array]:
@@ -26,7 +30,8 @@ def until_now(pattern: Pattern, table: Any, clock: Any, stamps: Any) -> tuple[En
     gap = clock - stamps  # exact also where the count has wrapped around
     if table.since is None:
         length = len(table.maps[0])
-        return tuple(m[stamps & (length - 1)] for m in table.maps), jnp.zeros((), bool)
+        found = table.maps[: len(pattern.pairs)]
+        return tuple(m[stamps & (length - 1)] for m in found), jnp.zeros((), bool)
     lost = (gap > 0) & (stamps - table.since < 0)
     found = pattern.powers(table.maps, gap)
     return tuple(jnp.where(lost, jnp.nan, x) for x in found), lost
@@ -36,10 +41,10 @@ def after_step(pattern: Pattern, table: Any, now: Entries, clock: Any) -> tuple[
     """The maps, and since when they hold, after a step at ``clock`` whose map is ``now``."""
     if table.since is None:
         length = len(table.maps[0])
-        maps = pattern.compose(tuple(x[None] for x in now), table.maps)
-        fresh = pattern.identity(now, ())
+        maps = _composed(pattern, tuple(x[None] for x in now), table.maps)
+        fresh = started(pattern, maps[0].dtype, 1)
         at = (clock + 1) & (length - 1)
-        return tuple(m.at[at].set(x) for m, x in zip(maps, fresh, strict=True)), None
+        return tuple(m.at[at].set(x[0]) for m, x in zip(maps, fresh, strict=True)), None
     same = [
         jnp.abs(x - m) <= SAME * jnp.finfo(m.dtype).eps * jnp.abs(m)
         for x, m in zip(now, table.maps, strict=True)
@@ -47,6 +52,18 @@ def after_step(pattern: Pattern, table: Any, now: Entries, clock: Any) -> tuple[
     unchanged = jnp.stack(same).all()
     maps = tuple(jnp.where(unchanged, m, x) for x, m in zip(now, table.maps, strict=True))
     return maps, jnp.where(unchanged, table.since, clock)
+
+
+def _composed(pattern: Pattern, now: Entries, maps: Entries) -> Entries:
+    """One more step for every map; the weight's changes are summed with compensation (Neumaier)."""
+    sums, lost = maps[: len(pattern.pairs)], list(maps[len(pattern.pairs) :])
+    new = list(pattern.compose(now, sums))
+    for place, (n, added) in enumerate(pattern.additions(now, sums).items()):
+        added = added + lost[place]
+        new[n] = sums[n] + added
+        virtual = new[n] - sums[n]
+        lost[place] = (sums[n] - (new[n] - virtual)) + (added - virtual)
+    return (*new, *lost)
 
 
 def ring_length(horizon: int) -> int:

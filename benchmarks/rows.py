@@ -7,146 +7,20 @@ its own, one with a thread and one with two, between ours, and the better counts
 """
 
 import argparse
-import functools
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
+from rows_ways import LARGER, RULES, Case, Effort
 
-import jaxopt_slides as jos
-
-MOMENTUM = {"momentum": 0.9}
-RULES: dict[str, tuple[str, dict[str, Any]]] = {  # names of optax's and what else they take
-    "sgd": ("sgd", {}),
-    "momentum": ("sgd", MOMENTUM),
-    "nesterov": ("sgd", MOMENTUM | {"nesterov": True}),
-    "rmsprop": ("rmsprop", {}),
-    "adagrad": ("adagrad", {}),
-}
-RATE, BATCHES = 0.01, 32
+FOLDER = Path(__file__).parent
 TARGETS = {"adagrad": 80, "rmsprop": 60, "momentum": 15}  # times faster than dense optax, at least
-LARGER, AT_MOST = 4, 1.6  # so many times the rows may take so many times as long
-
-
-class Case(NamedTuple):
-    """One shape of the work."""
-
-    rows: int
-    width: int = 64
-    ids: int = 4096
-
-    def data(self, rows: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Ids ``[batches, ids]`` and the gradient of the rows that they read ``[ids, width]``."""
-        rows, draw = rows or self.rows, np.random.default_rng(0)
-        law = np.cumsum(1 / np.arange(1, rows + 1))
-        ranks = np.searchsorted(law / law[-1], draw.random((BATCHES, self.ids)))
-        ids = draw.permutation(rows)[np.minimum(ranks, rows - 1)].astype(np.int32)
-        return ids, draw.normal(size=(self.ids, self.width)).astype(np.float32)
-
-    def __str__(self) -> str:
-        return f"{self.rows:>9,} x {self.width:<3} {self.ids:>6,} ids"
-
-
-class Effort(NamedTuple):
-    """How long everything is timed."""
-
-    blocks: int  # of each way, in turn
-    steps: int  # a block of ours
-    rounds: int  # pairs of processes, ours and torch's
-
-
-def lazy_step(tx, params, state, ids, g):
-    """Ours."""
-    view = jos.rows.read(tx, params, state, {"table": ids})
-    loss = jos.rows.value_and_grad(lambda table: jnp.sum(table[ids] * g))
-    value, gradient = loss(view)
-    updates, state = tx.update(gradient, state, view)
-    return jos.apply_updates(params, updates), state, value
-
-
-def dense_step(tx, params, state, ids, g):
-    """The same with optax: the gradient is scattered into an array like the table."""
-    value, gradient = jax.value_and_grad(lambda table: jnp.sum(table[ids] * g))(params)
-    updates, state = tx.update(gradient, state, params)
-    return optax.apply_updates(params, updates), state, value
-
-
-class Way:
-    """One optimizer at work on one table."""
-
-    def __init__(self, case: Case, rule: str, *, lazy: bool, rows: int | None = None):
-        """Starts the rule on the case's table, or on one with so many rows."""
-        ids, g = case.data(rows)
-        self.batches, self.g, self.done = [jnp.asarray(x) for x in ids], jnp.asarray(g), 0
-        params = jax.random.normal(jax.random.key(0), (rows or case.rows, case.width)) * 0.1
-        name, options = RULES[rule]
-        made = getattr(jos.presets.optax if lazy else optax, name)(RATE, **options)
-        tx: Any = jos.rows.lazy(made) if lazy else made
-        self.tx, step = tx, lazy_step if lazy else dense_step
-        self.params: Any = jos.rows.table(params, "table") if lazy else params
-        self.state = tx.init(self.params)
-        self.step = jax.jit(functools.partial(step, tx), donate_argnums=(0, 1))
-
-    def block(self, steps: int) -> float:
-        """The milliseconds of a step: of so many, after two that fill the caches again."""
-        self.take(2)
-        began = time.perf_counter()
-        self.take(steps)
-        return (time.perf_counter() - began) * 1e3 / steps
-
-    def take(self, steps: int) -> None:
-        """Takes some steps, and waits for them."""
-        for _ in range(steps):
-            ids = self.batches[self.done % BATCHES]
-            self.params, self.state, _ = self.step(self.params, self.state, ids, self.g)
-            self.done += 1
-        jax.block_until_ready((self.params, self.state))
-
-
-def require_equal(ours: Way, dense: Way, atol: float = 1e-5) -> None:
-    """After the same steps both have the same table."""
-    assert ours.done == dense.done
-    table = jos.rows.current(ours.tx, ours.params, ours.state)
-    difference = float(jnp.abs(table - dense.params).max())
-    assert difference < atol, f"the tables differ by {difference:.1e}"
-
-
-def against_dense(case: Case, rule: str, effort: Effort) -> list[list[float]]:
-    """The milliseconds of ours and of optax's, block by block in turn."""
-    ours, dense = Way(case, rule, lazy=True), Way(case, rule, lazy=False)
-    for way in (ours, dense):
-        way.take(5)
-    require_equal(ours, dense)
-    times = [[ours.block(effort.steps), dense.block(2)] for _ in range(effort.blocks)]
-    return [list(x) for x in zip(*times, strict=True)]
-
-
-def against_larger(case: Case, rule: str, effort: Effort) -> list[list[float]]:
-    """The milliseconds on the table and on a larger one, block by block in turn."""
-    ways = [Way(case, rule, lazy=True, rows=case.rows * n) for n in (1, LARGER)]
-    for way in ways:
-        way.take(5)
-    times = [[way.block(effort.steps) for way in ways] for _ in range(effort.blocks)]
-    return [list(x) for x in zip(*times, strict=True)]
-
-
-def alone(case: Case, rule: str, effort: Effort) -> list[list[float]]:
-    """The milliseconds of ours."""
-    ours = Way(case, rule, lazy=True)
-    ours.take(5)
-    return [[ours.block(effort.steps) for _ in range(effort.blocks)]]
-
-
-MODES = {f.__name__: f for f in (against_dense, against_larger, alone)}
+AT_MOST = 1.6  # times as long, on the larger table
 
 
 def in_a_process(command: list[str]) -> Any:
@@ -157,7 +31,9 @@ def in_a_process(command: list[str]) -> Any:
 
 def ours_in_a_process(mode: str, case: Case, rule: str, effort: Effort) -> list[list[float]]:
     """One of the modes with memory that nothing has used."""
-    return in_a_process([sys.executable, __file__, "--child", json.dumps([mode, case, rule, effort])])
+    return in_a_process(
+        [sys.executable, str(FOLDER / "rows_ways.py"), json.dumps([mode, case, rule, effort])]
+    )
 
 
 def against_torch(python: str, case: Case, rule: str, effort: Effort) -> list[list[float]]:
@@ -168,7 +44,7 @@ def against_torch(python: str, case: Case, rule: str, effort: Effort) -> list[li
         plan = {"rows": case.rows, "rule": rule, "data": f"{folder}/data.npz"}
         np.savez(plan["data"], ids=ids, g=g)
         plan |= {"blocks": effort.blocks, "steps": effort.steps}
-        script = str(Path(__file__).with_name("rows_torch.py"))
+        script = str(FOLDER / "rows_torch.py")
         for _ in range(effort.rounds):
             times[0].append(statistics.median(ours_in_a_process("alone", case, rule, effort)[0]))
             for threads in (1, 2):
@@ -210,9 +86,10 @@ def measure(options: argparse.Namespace) -> dict[tuple[str, Case, str], Compared
     """All comparisons, each printed when it is there."""
     effort, found = Effort(options.blocks, options.steps, options.rounds), {}
     first, *others = every = cases(options.rows, options.ids)
-    modes = {"optax": "against_dense", f"{LARGER} x rows": "against_larger"}
+    once = {"in a scan": "against_scan", f"{LARGER} x rows": "against_larger"}
+    modes = {"optax": "against_dense"} | once
     jobs = [("optax", case, rule) for case in every for rule in RULES]
-    jobs += [(f"{LARGER} x rows", first, rule) for rule in RULES]
+    jobs += [(other, first, rule) for other in once for rule in RULES]
     if options.torch_python:
         jobs += [("torch", case, rule) for case in every for rule in ("sgd", "adagrad")]
     if options.quick:
@@ -262,18 +139,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     python = "a Python that has torch; without it nothing is compared with torch"
     parser.add_argument("--torch-python", metavar="PATH", help=python)
     parser.add_argument("--quick", action="store_true", help="the first table alone")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measures, prints the table and the targets."""
-    options = parse(argv)
-    if options.child:
-        mode, case, rule, effort = json.loads(options.child)
-        print(json.dumps(MODES[mode](Case(*case), rule, Effort(*effort))))
-        return
-    print(f"\n{must_show(measure(options))}")
+    print(f"\n{must_show(measure(parse(argv)))}")
 
 
 if __name__ == "__main__":

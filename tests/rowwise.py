@@ -63,7 +63,9 @@ def lazy_step(tx, loss, ids, params, state, *args):
 def settled(tx, params, state):
     """The parameters and the optimizer's own state with every row up to date, all dense arrays."""
     params, state = rows.flush(tx, params, state)
-    tables = jax.tree.map(lambda p: p.values if isinstance(p, rows.Table) else p, params, is_leaf=is_table)
+    tables = jax.tree.map(
+        lambda p: p.values if isinstance(p, rows.Table) else p, params, is_leaf=is_table
+    )
     return tables, state.inner_state
 
 
@@ -73,7 +75,9 @@ def is_table(x):
 
 def both_ways(tx: Any, horizons: Any, numbers: Feed, dtype: Any) -> tuple[Any, list[Any]]:
     """Parameters and state after all steps: of the dense optimizer, and of lazy ones by horizon."""
-    start, ids, pushes, dense = (jnp.asarray(x) if x.dtype == np.int32 else jnp.asarray(x, dtype) for x in numbers)
+    start, ids, pushes, dense = (
+        jnp.asarray(x) if x.dtype == np.int32 else jnp.asarray(x, dtype) for x in numbers
+    )
     w = jnp.zeros(dense.shape[1:], dtype)
     lazies = [rows.lazy(tx, horizon=h) for h in horizons]
     params, table = {"e": start, "w": w}, {"e": rows.table(start, "e"), "w": w}

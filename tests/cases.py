@@ -668,6 +668,7 @@ WRAPPERS = [
         BALL,
         every_third,
         linear(every_third),
+        refuses="adds up the gradients of several steps",
     ),
     wrapper_case(
         "multi_steps-scheduled",
@@ -678,12 +679,14 @@ WRAPPERS = [
         ever_rarer,
         linear(ever_rarer),
         shown=dict(zip(EVERY, (f"every_k.{k}" for k in LINE), strict=True)),
+        refuses="adds up the gradients of several steps",
     ),
     wrapper_case(
         "apply_if_finite-rmsprop",
         lambda **h: jos.apply_if_finite(jos.rmsprop(**h), 2),
         RATE | RMS,
         oracle.rmsprop,
+        refuses="leaves out steps, in which nothing may coast",
     ),
     wrapper_case(
         "apply_if_finite-poisoned",

@@ -117,12 +117,15 @@ class Way:
         jax.block_until_ready((self.params, self.state))
 
 
-def require_equal(ours: Way, dense: Way, atol: float = 1e-5) -> None:
-    """After the same steps both have the same table."""
+def require_equal(ours: Way, dense: Way, rtol: float = 1e-5) -> None:
+    """After the same steps both have the same table, up to rounding at the size of its weights.
+
+    With many ids one row sums thousands of gradients, and its weights grow past 10.
+    """
     assert ours.done == dense.done
     table = jos.rows.current(ours.tx, ours.params, ours.state)
-    difference = float(jnp.abs(table - dense.params).max())
-    assert difference < atol, f"the tables differ by {difference:.1e}"
+    difference = float(jnp.abs(table - dense.params).max() / jnp.abs(dense.params).max())
+    assert difference < rtol, f"the tables differ by {difference:.1e} of the largest weight"
 
 
 def against_dense(case: Case, rule: str, effort: Effort) -> list[list[float]]:

@@ -94,6 +94,35 @@ def both_ways(tx: Any, horizons: Any, numbers: Feed, dtype: Any) -> tuple[Any, l
     return first, [settled(lz, p, s) for lz, (p, s) in zip(lazies, others, strict=True)]
 
 
+def as_tables(arrays: dict[str, Any], names: Any) -> dict[str, Any]:
+    return {n: rows.table(x, n) if n in names else x for n, x in arrays.items()}
+
+
+def lazily(tx, horizon, loss, arrays, ids_of, batches):
+    """The losses of all steps, then parameters and state of the lazy optimizer, and itself."""
+    declared = ids_of(jax.tree.map(lambda x: x[0], batches))
+    lz, tables = rows.lazy(tx, horizon=horizon), as_tables(arrays, declared)
+
+    def body(carry, batch):
+        *carry, value = lazy_step(lz, loss, ids_of(batch), *carry, batch)
+        return tuple(carry), value
+
+    end, losses = jax.lax.scan(body, (tables, lz.init(tables)), batches)
+    return losses, *end, lz
+
+
+def densely(tx, loss, arrays, batches):
+    """The losses of all steps, then parameters and state, of the dense optimizer."""
+
+    def body(carry, batch):
+        *carry, value = dense_step(tx, loss, *carry, batch)
+        return tuple(carry), value
+
+    arrays = jax.tree.map(jnp.asarray, arrays)
+    end, losses = jax.lax.scan(body, (arrays, tx.init(arrays)), batches)
+    return losses, *end
+
+
 def arrays_of(tree: Any) -> dict[str, np.ndarray]:
     """Every floating array of a tree by its path, in float64."""
     found = jax.tree_util.tree_leaves_with_path(tree)

@@ -36,6 +36,7 @@ def after(part, *, weight_decay=DECAY):
 CONSTANT = {
     "sgd": jos.sgd(0.03),
     "sgd-nesterov": jos.sgd(0.03, 0.9, nesterov=True),
+    **{f"momentum-{mu}": jos.momentum(0.01, mu) for mu in MUS},
     "nesterov": jos.nesterov(0.03, 0.95),
     "rmsprop": jos.rmsprop(0.01, 0.9),
     "rmsprop-centered": jos.rmsprop(0.01, 0.95, centered=True),

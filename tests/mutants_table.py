@@ -2237,15 +2237,21 @@ COASTING = mutants(
     ),
     (
         "the weight's product forgotten",
-        "terms += [a[0, 0] * b[0, j]] + ([a[0, 0]] if j == 0 else [])",
-        "terms += [a[0, 0]] if j == 0 else []",
+        "return b[0, 0] + self._added(a, b, 0, 0)",
+        "return b[0, 0] + a[0, 0]",
         coasts("decay-coupled"),
     ),
     (
         "the weight moved by itself alone",
-        "middle = [(a.get((0, m)), _factor(b, m, j)) for m in range(1, self.size)]",
-        "middle = [(a.get((0, m)), _factor(b, m, j)) for m in range(1, self.size) if j]",
+        "pairs = [(row(m), _factor(b, m, j)) for m in range(self.size)]",
+        "pairs = [(row(m), _factor(b, m, j)) for m in range(self.size) if m == j]",
         coasts("decay-coupled"),
+    ),
+    (
+        "a factor for its change",
+        "return found - 1 if found is not None and i == j > 0 else found",
+        "return found",
+        {"by": ("test_rows_exact.py::test_schedules_with_a_horizon[decay-exact-in-float32]",)},
     ),
     (
         "one step's reach",

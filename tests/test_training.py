@@ -4,6 +4,7 @@ import functools
 import itertools
 import re
 import sys
+import time
 
 import jax
 import jax.numpy as jnp
@@ -328,6 +329,23 @@ def test_progress_and_stop_see_every_dispatch():
     assert [r.loss for r in reports] == [losses[1], losses[3]]
     assert all(r.steps == 20 and r.steps_per_second > 0 for r in reports)
     np.testing.assert_array_equal(result.history["loss"], losses[:4])
+
+
+def test_the_speed_is_that_of_the_steps_not_of_their_dispatch():
+    """A step that sleeps 20 ms: however busy the machine, never more than 50 steps a second."""
+
+    def slowly(w):
+        time.sleep(0.02)
+        return w
+
+    def loss(w):
+        seen = jax.pure_callback(slowly, jax.typeof(w), jax.lax.stop_gradient(w))
+        return jnp.sum(w * jax.lax.stop_gradient(seen))
+
+    reports = []
+    jos.fit(loss, jos.sgd(0.1), jnp.ones(2), steps=6, every=3, progress=reports.append)
+    assert len(reports) == 2
+    assert all(r.steps_per_second <= 50 for r in reports)
 
 
 def test_progress_is_shown_through_tqdm(capsys):

@@ -10,7 +10,8 @@ import numpy as np
 
 import jaxopt_slides as jos
 from examples.claims.base import Claim, Row
-from examples.claims.late_figures import GREY, curve, label, panels, save
+from examples.claims.early_figures import label, panels, save
+from examples.claims.late_figures import GREY, curve
 from examples.text_report import plus_minus
 
 CONDITION = 1000.0

@@ -11,7 +11,8 @@ import numpy as np
 
 import jaxopt_slides as jos
 from examples.claims.base import Claim, Row
-from examples.claims.late_figures import STYLES, curve, label, panels, save
+from examples.claims.early_figures import label, panels, save
+from examples.claims.late_figures import STYLES, curve
 from examples.claims.online import LOSSES, SIZE, play, regrets, rounds
 from examples.text_report import plus_minus
 

@@ -10,7 +10,8 @@ import numpy as np
 
 import jaxopt_slides as jos
 from examples.claims.base import Claim, Row
-from examples.claims.late_figures import GREY, STYLES, curve, label, panels, save
+from examples.claims.early_figures import label, panels, save
+from examples.claims.late_figures import GREY, STYLES, curve
 from examples.text_report import plus_minus
 
 TRAIN, TEST = 40, 500  # examples

@@ -5,6 +5,7 @@ Of the state the factor is kept: a velocity falls to :math:`\mu^k`, whose digits
 :math:`\mu^k - 1`. Only the entries that can differ from the identity's are stored.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -50,23 +51,22 @@ class Pattern(NamedTuple):
     def _entry(self, a: Any, b: Any, i: int, j: int) -> Any:
         """Row i of the later step times column j of the earlier one."""
         if i == j == 0:
-            return b[0, 0] + self._added(a, b, 0)
-        middle = [(_factor(a, max(i, 0), m), _factor(b, m, max(j, 0))) for m in range(self.size)]
-        terms = [x * y for x, y in middle if x is not None and y is not None]
+            return b[0, 0] + self._added(a, b, 0, 0)
+        return self._product(lambda m: _factor(a, max(i, 0), m), b, max(j, 0))
+
+    def _added(self, a: Any, b: Any, i: int, j: int) -> Any:
+        """What the later step adds to entry (i, j) of the earlier one."""
+        return self._product(lambda m: _change(a, i, m), b, j)
+
+    def _product(self, row: Callable[[int], Any], b: Any, j: int) -> Any:
+        pairs = [(row(m), _factor(b, m, j)) for m in range(self.size)]
+        terms = [x * y for x, y in pairs if x is not None and y is not None]
         return sum(terms[1:], terms[0])
 
-    def _added(self, a: Any, b: Any, j: int) -> Any:
-        """What the later step adds to the weight's change by coordinate j."""
-        middle = [(a.get((0, m)), _factor(b, m, j)) for m in range(1, self.size)]
-        terms = [x * y for x, y in middle if x is not None and y is not None]
-        if (0, 0) in a:
-            terms += [a[0, 0] * b[0, j]] + ([a[0, 0]] if j == 0 else [])
-        return sum(terms[1:], terms[0])
-
-    def additions(self, later: Entries, earlier: Entries) -> dict[int, Any]:
-        """By the place of each entry that is a change of the weight, what the later step adds to it."""
+    def additions(self, later: Entries, earlier: Entries) -> list[Any]:
+        """What the later step adds to each entry of the earlier one; None for WEIGHT, a product."""
         a, b = (dict(zip(self.pairs, x, strict=True)) for x in (later, earlier))
-        return {n: self._added(a, b, j) for n, (i, j) in enumerate(self.pairs) if i == 0}
+        return [None if pair == WEIGHT else self._added(a, b, *pair) for pair in self.pairs]
 
     def powers(self, entries: Entries, k: jax.Array) -> Entries:
         """K idle steps, each entry ``[*k.shape]``, for integers ``k >= 0``.
@@ -123,6 +123,12 @@ def _factor(entries: dict[tuple[int, int], jax.Array], i: int, j: int) -> Any:
             return 1.0 if change is None else 1 + change
         return jnp.where(change < -0.5, entries[WEIGHT], 1 + change)  # whichever has more digits
     return entries.get((i, j), 1.0 if i == j else None)
+
+
+def _change(entries: dict[tuple[int, int], jax.Array], i: int, j: int) -> Any:
+    """An entry less the identity's; None for 0."""
+    found = entries.get((i, j))
+    return found - 1 if found is not None and i == j > 0 else found
 
 
 def pattern_of(change: np.ndarray) -> Pattern:

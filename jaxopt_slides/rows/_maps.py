@@ -21,7 +21,7 @@ def started(pattern: Pattern, dtype: Any, length: int | None) -> Entries:
     like = tuple(jnp.zeros((), dtype) for _ in pattern.pairs)
     if length is None:
         return pattern.identity(like, ())
-    lost = [jnp.zeros((length,), dtype) for i, _ in pattern.pairs if i == 0]
+    lost = [jnp.zeros((length,), dtype) for _ in pattern.pairs]
     return (*pattern.identity(like, (length,)), *lost)
 
 
@@ -55,14 +55,15 @@ def after_step(pattern: Pattern, table: Any, now: Entries, clock: Any) -> tuple[
 
 
 def _composed(pattern: Pattern, now: Entries, maps: Entries) -> Entries:
-    """One more step for every map; the weight's changes are summed with compensation (Neumaier)."""
+    """One more step for every map, each entry a sum with compensation (Neumaier)."""
     sums, lost = maps[: len(pattern.pairs)], list(maps[len(pattern.pairs) :])
     new = list(pattern.compose(now, sums))
-    for place, (n, added) in enumerate(pattern.additions(now, sums).items()):
-        added = added + lost[place]
-        new[n] = sums[n] + added
-        virtual = new[n] - sums[n]
-        lost[place] = (sums[n] - (new[n] - virtual)) + (added - virtual)
+    for n, added in enumerate(pattern.additions(now, sums)):
+        if added is not None:
+            added = added + lost[n]
+            new[n] = sums[n] + added
+            virtual = new[n] - sums[n]
+            lost[n] = (sums[n] - (new[n] - virtual)) + (added - virtual)
     return (*new, *lost)
 
 

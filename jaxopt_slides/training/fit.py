@@ -220,9 +220,10 @@ class Watch(NamedTuple):
     stop: Callable[[Report], bool] | None
     check_finite: bool
 
-    def wants_to_end(self, result: Fit, done: int, steps: int, seconds: float) -> bool:
+    def wants_to_end(self, result: Fit, done: int, steps: int, began: float) -> bool:
         """Checks, shows, and asks whether to stop."""
-        losses = np.asarray(result.history["loss"])
+        losses = np.asarray(result.history["loss"])  # waits for them; before that nothing is timed
+        seconds = time.perf_counter() - began
         if self.check_finite:
             _require_finite(losses, done - len(losses))
         report = Report(done, steps, float(losses[-1]), len(losses) / seconds, result.history)
@@ -241,7 +242,7 @@ def _loop(dispatch: Callable[..., Fit], carry: Any, steps: int, every: int, watc
         history.append(result.history)
         ended = done == steps
         if any(watch) and count:
-            ended |= watch.wants_to_end(result, done, steps, time.perf_counter() - began)
+            ended |= watch.wants_to_end(result, done, steps, began)
         if ended:
             break
     return result._replace(history=jax.tree.map(lambda *xs: jnp.concatenate(xs), *history))

@@ -55,6 +55,28 @@ TABLE = [
         ("no rotation", "if own.next_row is not None:", "if False:", EXACT),
     ),
     *mutants(
+        "rows/_updates.py",
+        ("rows",),
+        (
+            "decay by the rows before they coasted",
+            "return wide if view.moved is None else wide + view.moved",
+            "return wide",
+            EXACT,
+        ),
+        (
+            "the displacement is forgotten",
+            "change = u if view.moved is None else view.moved + u",
+            "change = u",
+            EXACT,
+        ),
+        (
+            "the view of another step is used",
+            "jnp.where(fresh[part.name], u, jnp.nan)",
+            "u",
+            {"by": ("test_rows.py::test_the_view_of_another_step_is_not_used_silently",)},
+        ),
+    ),
+    *mutants(
         LAZY,
         ("rows",),
         (
@@ -69,23 +91,11 @@ TABLE = [
             "state.clock + 2 + _maps.opaque_zero(g, count)",
             EXACT,
         ),
-        (
-            "the displacement is forgotten",
-            "change = u if view.moved is None else view.moved + u",
-            "change = u",
-            EXACT,
-        ),
         ("the clock stands", "LazyState(state.clock + 1,", "LazyState(state.clock,", EXACT),
         (
             "the states are not written",
             'leaves[i].at[view.target].set(new_leaves[i], mode="drop")',
             "leaves[i]",
-            EXACT,
-        ),
-        (
-            "decay by the rows before they coasted",
-            "return wide if view.moved is None else wide + view.moved",
-            "return wide",
             EXACT,
         ),
     ),

@@ -81,10 +81,10 @@ REFUSED = [
     (np.array([True]), "of shape (1,). A mask is no list of ids: take jnp.flatnonzero of it."),
     (1.0, "ids must be integers, got an array of float64 of shape ()."),
     (np.array([1.0, 2.0], np.float32), "ids must be integers, got an array of float32 of shape (2,)."),
-    ("embed", "ids must be integers, got an array of <U5 of shape ()."),
+    ("embed", "ids must be integers in an array, got 'embed'."),
     ([[1], [2, 3]], "ids must be integers in an array, got [[1], [2, 3]]."),
-    (None, "ids must be integers, got an array of object of shape ()."),
-    (slice(1), "ids must be integers, got an array of object of shape ()."),
+    (None, "ids must be integers in an array, got None."),
+    (slice(1), "ids must be integers in an array, got slice(None, 1, None)."),
 ]
 
 
@@ -157,6 +157,8 @@ def test_a_table_is_read_by_ids_and_nothing_else():
             list(part)
         with pytest.raises(TypeError, match=r"^table 'embed' is no array: read rows of it"):
             jnp.sum(part)
+        with pytest.raises(TypeError, match=r"^table 'embed' is no array: read rows of it"):
+            np.asarray(part)
     assert (params["embed"].shape, params["embed"].dtype) == ((SIZE, WIDTH), np.float32)
 
 
@@ -169,6 +171,22 @@ def test_a_lagging_table_is_not_read_silently():
     flushed, _ = rows.flush(tx, params, state)
     expected = rows.current(tx, params, state)["embed"]
     np.testing.assert_array_equal(flushed["embed"][jnp.arange(SIZE)], expected)
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_the_view_of_another_step_is_not_used_silently(traced):
+    tx, params, state = made()
+    update = jax.jit(tx.update) if traced else tx.update
+    ids = jnp.array([0, 1])
+    view = rows.read(tx, params, state, {"embed": ids})
+    _, gradients = rows.value_and_grad(loss)(view, ids)
+    updates, state = update(gradients, state, view)
+    params = jos.apply_updates(params, updates)
+    assert not np.isnan(params["embed"].values).any()
+    updates, _ = update(gradients, state, view)  # once more, of the same view
+    stale = jos.apply_updates(params, updates)["embed"].values
+    assert np.isnan(stale[:2]).all()
+    np.testing.assert_array_equal(stale[2:], params["embed"].values[2:])
 
 
 @pytest.mark.parametrize("make", [jos.sgd, jos.adagrad, jos.rmsprop], ids=lambda f: f.__name__)
@@ -192,8 +210,21 @@ def test_under_a_plain_optimizer_a_table_is_an_array():
 
 
 TABLES = [
-    (lambda: rows.table(jnp.ones((2, 2)), ""), TypeError, "table: name must be a string, got ''."),
-    (lambda: rows.table(jnp.ones((2, 2)), 3), TypeError, "table: name must be a string, got 3."),
+    (
+        lambda: rows.table(jnp.ones((2, 2)), ""),
+        TypeError,
+        "table: name must be a string that is not empty, got ''.",
+    ),
+    (
+        lambda: rows.table(jnp.ones((2, 2)), 3),
+        TypeError,
+        "table: name must be a string that is not empty, got 3.",
+    ),
+    (
+        lambda: rows.value_and_grad(0.5),
+        TypeError,
+        "value_and_grad: loss must be a function of the params, got 0.5.",
+    ),
     (
         lambda: rows.table(jnp.ones((2, 2), int), "t"),
         TypeError,
@@ -422,6 +453,11 @@ def test_the_training_loop_asks_for_what_it_needs():
         take_plain(params, plain.init(params), jnp.array([0]))
     with pytest.raises(TypeError, match=r"^fit: ids must be a function of the batch"):
         jos.fit(loss, tx, params, steps=1, batches=jnp.array([[0]]), ids={"embed": 0})
+    arrays = {"embed": jnp.asarray(VALUES), "w": jnp.ones(WIDTH)}
+    with pytest.raises(TypeError, match=r"^make_step: ids says .*, and the params have no table. Mark"):
+        take_plain(arrays, plain.init(arrays), jnp.array([0]))
+    with pytest.raises(TypeError, match=r"^fit: ids says .*, and the params have no table. Mark"):
+        jos.fit(loss, plain, arrays, steps=1, batches=jnp.array([[0]]), ids=lambda i: {"embed": i})
 
 
 # The training loop
@@ -567,7 +603,7 @@ def test_a_table_sharded_by_rows(name, horizon):
 
 def take(view, ids, looked_up):
     """The two lines: the declared rows as the module's array, and the ids' places in it."""
-    return looked_up(view["embed"].rows, view["embed"].local(ids))
+    return looked_up(view["embed"].array, view["embed"].local(ids))
 
 
 def _linen(array, ids):
@@ -592,6 +628,7 @@ def test_modules_that_take_from_an_array(looked_up):
     ids = jnp.array([[3, 3], [5, -6]])
     view = rows.read(tx, params, state, {"embed": ids})
     np.testing.assert_array_equal(take(view, ids, looked_up), VALUES[np.asarray(ids)])
+    assert np.isnan(take(view, jnp.array([4, 99]), looked_up)).all()  # undeclared, and no row at all
     _, gradients = rows.value_and_grad(lambda p: jnp.sum(take(p, ids, looked_up)))(view)
     summed = {int(i): g for i, g in zip(view["embed"].target, gradients["embed"].values, strict=True)}
     assert [float(summed[i][0]) for i in (3, 5, 0)] == [2.0, 1.0, 1.0]

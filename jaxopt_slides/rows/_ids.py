@@ -29,10 +29,13 @@ def positions(owner: str, ids: Any, size: int) -> jax.Array:
 def _integers(owner: str, ids: Any) -> Any:
     """The ids as an array of integers, NumPy's unless they are jax's."""
     if not isinstance(ids, jax.Array):
+        came = shown(ids)
         try:
             ids = np.asarray(ids)
         except ValueError:
-            raise TypeError(f"{owner}: ids must be integers in an array, got {shown(ids)}.") from None
+            raise TypeError(f"{owner}: ids must be integers in an array, got {came}.") from None
+        if ids.dtype.kind in "OUS":
+            raise TypeError(f"{owner}: ids must be integers in an array, got {came}.")
         if not ids.size:
             ids = ids.astype(np.int32)
     if not jnp.issubdtype(ids.dtype, jnp.integer):

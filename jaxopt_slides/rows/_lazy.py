@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxopt_slides._core.assertions import Flags, enabled, require
-from jaxopt_slides._core.checks import require_class, require_same_shapes, require_same_tree
+from jaxopt_slides._core.checks import require_class
 from jaxopt_slides._core.dtypes import cast, dtypes_of, real, widen
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper
@@ -17,16 +17,8 @@ from jaxopt_slides._core.words import require_at_least
 from jaxopt_slides._parts.checked import Checked, CheckedState
 from jaxopt_slides.rows import _maps
 from jaxopt_slides.rows._course import Course, LazyState, TableState, course, rotating
-from jaxopt_slides.rows._table import (
-    RowGradients,
-    RowUpdates,
-    Table,
-    View,
-    is_marked,
-    parts_of,
-    plain,
-    tables_of,
-)
+from jaxopt_slides.rows._table import Table, View, parts_of, plain, tables_of
+from jaxopt_slides.rows._updates import as_updates, caught_up, matching
 
 
 @jax.tree_util.register_dataclass
@@ -79,7 +71,7 @@ class Lazy(Wrapper):
 
     def update(self, updates: PyTree, state: PyTree, context: Context) -> tuple[PyTree, PyTree]:
         self.require_state(state)
-        views = _matching(updates, context.params)
+        views = matching(updates, context.params)
         if isinstance(self.inner, Checked) and enabled():
             _require_known(f"checked({self.inner.inner.name})", updates, state.clock)
         gradients = plain(updates, lambda g: g.values)
@@ -100,9 +92,10 @@ class Lazy(Wrapper):
             tables[view.name] = self._after(way, state, view, leaves, g)
             for i in way.columns:
                 new_leaves[i] = leaves[i].at[view.target].set(new_leaves[i], mode="drop")
-        state = LazyState(state.clock + 1, treedef.unflatten(new_leaves), tables)
         narrow = wide if self.inner.keeps_wide else cast(wide, inner.dtypes)
-        return _as_updates(context.params, wide, narrow, courses), state
+        fresh = {view.name: view.clock == state.clock for _, view in views}
+        state = LazyState(state.clock + 1, treedef.unflatten(new_leaves), tables)
+        return as_updates(context.params, wide, narrow, courses, fresh), state
 
     def _after(
         self, way: Course, state: LazyState, view: View, leaves: list[Any], g: Any
@@ -151,6 +144,11 @@ def is_lazy(tx: Any) -> bool:
 def require_declared(owner: str, tx: Any, params: PyTree, ids: Any) -> None:
     """Tables need an optimizer that knows of them, and the ids at which a batch reads them."""
     tables = [t.name for t in tables_of(params)]
+    if ids is not None and not tables:
+        raise TypeError(
+            f"{owner}: ids says which rows a batch reads, and the params have no table. Mark one with "
+            f"rows.table(values, name), or leave ids out."
+        )
     if tables and not is_lazy(tx):
         raise TypeError(
             f"{owner}: the params have the tables {tables}, so tx and the state must be those of "
@@ -172,60 +170,6 @@ def update_with_assertions(
     asserted = state._replace(inner_state=CheckedState(state.clock, state.inner_state))
     updates, new = transformation(*inside).update(gradients, asserted, view, **extra)
     return updates, new._replace(inner_state=new.inner_state.inner_state)
-
-
-def caught_up(view: View) -> jax.Array:
-    """The rows of a view in the dtype that the optimizer computes in."""
-    wide = widen(view.raw)
-    return wide if view.moved is None else wide + view.moved
-
-
-def _matching(updates: PyTree, params: PyTree) -> list[tuple[Any, View]]:
-    """The views with their paths; updates and parameters must be one tree."""
-    found, _ = parts_of(updates)
-    theirs, _ = parts_of(params)
-    views_in = [part for _, part in found if isinstance(part, View)]
-    for part in [*tables_of(updates), *views_in, *tables_of(params)]:
-        raise TypeError(
-            f"lazy: update was given table {part.name!r} itself. It takes what rows.value_and_grad "
-            f"returned, and the view that rows.read made: tx.update(gradients, state, view)."
-        )
-    if params is None:
-        if marked := [g.name for _, g in found if is_marked(g)]:
-            raise ValueError(
-                f"lazy: table {marked[0]!r} needs the view: call update(gradients, state, view)."
-            )
-        return []
-    named = [(p, g.name) for p, g in found if isinstance(g, RowGradients)]
-    if named != [(p, v.name) for p, v in theirs if isinstance(v, View)]:
-        raise ValueError(
-            f"lazy: the gradients have rows of the tables {[n for _, n in named]} and the view those "
-            f"of {[v.name for _, v in theirs if isinstance(v, View)]}. Take the gradients with "
-            f"rows.value_and_grad of this view."
-        )
-    gradients, arrays = plain(updates, lambda g: g.values), plain(params, lambda v: v.rows)
-    require_same_tree("lazy", "updates", gradients, "params", arrays)
-    require_same_shapes("lazy", "updates", gradients, "params", arrays)
-    return [(p, v) for p, v in theirs if isinstance(v, View)]
-
-
-def _as_updates(params: PyTree, wide: PyTree, narrow: PyTree, courses: dict[str, Course]) -> PyTree:
-    """The updates, with rows in the place of every table."""
-    if params is None:
-        return narrow
-    (found, treedef), pairs = (
-        parts_of(params),
-        zip(jax.tree.leaves(wide), jax.tree.leaves(narrow), strict=True),
-    )
-    return treedef.unflatten(
-        _row_updates(part, u, courses[part.name].moves) if isinstance(part, View) else n
-        for (_, part), (u, n) in zip(found, pairs, strict=True)
-    )
-
-
-def _row_updates(view: View, u: jax.Array, moves: bool) -> RowUpdates:
-    change = u if view.moved is None else view.moved + u
-    return RowUpdates(view.target, view.raw, change, moves, view.name)
 
 
 def lazy(inner: Any, *, horizon: int | None = None) -> GradientTransformation:

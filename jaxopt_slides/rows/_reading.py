@@ -158,7 +158,7 @@ def _view(node: Lazy, way: Course, part: Table, state: LazyState, ids: jax.Array
     )
     moved, states, lost = brought(way, own, state.clock, stamps, raw, states)
     kept = raw if moved is None else add_update(raw, moved)
-    return View(kept, ids, target, slots, raw, moved, tuple(states), lost, part.name)
+    return View(kept, ids, target, slots, raw, moved, tuple(states), lost, state.clock, part.name)
 
 
 def brought(way: Course, own: TableState, clock: Any, stamps: Any, raw: Any, states: list[Any]):
@@ -186,7 +186,8 @@ def value_and_grad(
       ``((loss, aux), gradients)``. Gradients of one row that was read several times are summed.
 
     Raises:
-      TypeError: parameters with a table that :func:`read` has not made a view.
+      TypeError: a loss that cannot be called; parameters with a table that :func:`read` has not made
+        a view.
 
     Example:
       >>> tx = jos.rows.lazy(sgd(0.1))
@@ -197,6 +198,8 @@ def value_and_grad(
       >>> loss, gradients["embed"].values.sum()
       (Array(2., dtype=float32), Array(4., dtype=float32))
     """
+    if not callable(loss):
+        raise TypeError(f"value_and_grad: loss must be a function of the params, got {shown(loss)}.")
 
     def both(view: PyTree, /, *args: Any, **kwargs: Any) -> tuple[Any, PyTree]:
         found, treedef = parts_of(view)

@@ -28,6 +28,9 @@ class _Rows:
             f"rows.current(tx, params, state) returns every table as an array."
         )
 
+    def __array__(self, *_: Any, **__: Any):
+        self.__jax_array__()
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,6 +90,7 @@ class View(_Rows):
       moved: ``[declared, ...]``, in float32 or wider, what they have moved since; None if nothing does.
       states: the optimizer's arrays for these rows, up to date.
       lost: whether a row cannot be brought up to date, since the optimizer has changed.
+      clock: the step that reads them.
       name: the table's.
       astray: None, or 0., added to what is read at other ids: its derivative tells whether any was.
 
@@ -106,14 +110,17 @@ class View(_Rows):
     moved: Any
     states: Any
     lost: Any
+    clock: Any
     name: str = dataclasses.field(metadata={"static": True})
     astray: Any = None
 
-    def local(self, ids: Any) -> jax.Array:
-        """The places of ids in ``rows``; ``len(rows)`` for those that were not declared.
+    @property
+    def array(self) -> jax.Array:
+        """The rows and a last one of NaN, ``[declared + 1, ...]``: for modules that hold an array."""
+        return jnp.concatenate([self.rows, jnp.full_like(self.rows[:1], jnp.nan)])
 
-        For modules that hold an array and take from it: give them ``view.rows`` and these.
-        """
+    def local(self, ids: Any) -> jax.Array:
+        """The places of ids in ``array``, the last one for those that were not declared."""
         at = positions(f"table {self.name!r}", ids, len(self.slots))
         count = len(self.ids)
         place = self.slots.at[at].get(mode="fill", fill_value=count)
@@ -187,7 +194,7 @@ def table(values: Any, name: str) -> Table:
              [nan, nan]], dtype=float32)
     """
     if not isinstance(name, str) or not name:
-        raise TypeError(f"table: name must be a string, got {shown(name)}.")
+        raise TypeError(f"table: name must be a string that is not empty, got {shown(name)}.")
     dtype = dtype_of(values)
     if dtype is None or not jnp.issubdtype(dtype, jnp.inexact):
         raise TypeError(f"table: values must be a floating array, got {dtype or shown(values)}.")

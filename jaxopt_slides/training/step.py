@@ -106,7 +106,7 @@ def take_step(
     """The slide's four lines: batch, forward, backward, ``x += update``."""
     require_float_leaves(program.owner, "params", params)
     seen, differentiate = params, jax.value_and_grad
-    if tables_of(params):
+    if program.ids is not None or tables_of(params):
         seen = read(tx, params, state, program.declared(tx, params, batch))
         seen, differentiate = watched(seen) if program.checked else seen, value_and_grad
     value, gradient = differentiate(program.value, has_aux=program.has_aux)(seen, *batch)

@@ -2257,7 +2257,7 @@ COASTING = mutants(
         "one step's reach",
         "    for _ in range(len(reached)):\n",
         "    for _ in range(0):\n",
-        coasts("two-traces"),
+        {"by": ("test_coasting.py::test_the_pattern_holds_what_several_steps_reach",)},
     ),
     (
         "a state that stays is lost",

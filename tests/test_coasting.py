@@ -177,6 +177,12 @@ def test_k_may_be_any_integer(k, x64):
         assert jax.tree.map(lambda x: x.dtype, after) == jax.tree.map(lambda x: x.dtype, same)
 
 
+def test_the_pattern_holds_what_several_steps_reach():
+    change = np.zeros((4, 4))
+    change[0, 1] = change[1, 2] = change[2, 3] = 1.0  # the last state reaches the weight in three steps
+    assert set(pattern_of(change).pairs) >= {(i, j) for i in range(4) for j in range(i + 1, 4)}
+
+
 def test_powers_of_a_vector_of_k(x64):
     mu = 0.99
     change = np.array([[0.0, mu, 0.0], [0.0, mu - 1, 0.0], [0.0, 0.0, -0.5]])

@@ -20,7 +20,7 @@ TABLE = [
         READING,
         ("rows",),
         *instead(
-            'first = slots.at[ids].get(mode="fill", fill_value=-1) == places',
+            "first = taken(slots, ids, -1) == places",
             (
                 "duplicates are written too",
                 "first = jnp.ones(ids.shape, bool)",
@@ -94,7 +94,7 @@ TABLE = [
         ("the clock stands", "LazyState(state.clock + 1,", "LazyState(state.clock,", EXACT),
         (
             "the states are not written",
-            'leaves[i].at[view.target].set(new_leaves[i], mode="drop")',
+            "written(leaves[i], view.target, new_leaves[i])",
             "leaves[i]",
             EXACT,
         ),
@@ -145,7 +145,7 @@ TABLE = [
             "        if False:\n",
             EXACT,
         ),
-        ("a flush does not stamp", 'stamps.at[ids].set(now, mode="drop"), lost', "stamps, lost", EXACT),
+        ("a flush does not stamp", "written(stamps, ids, now), lost", "stamps, lost", EXACT),
     ),
     *mutants(
         "rows/_table.py",

@@ -574,8 +574,14 @@ def test_the_check_catches_a_copy():
 
 @pytest.mark.parametrize("horizon", [None, 64])
 @pytest.mark.parametrize("name", ["adagrad", "momentum", "rmsprop-momentum", "decoupled"])
-def test_a_table_sharded_by_rows(name, horizon):
-    mesh = jax.make_mesh((8,), ("x",), axis_types=(AxisType.Auto,))
+@pytest.mark.parametrize("axis", [AxisType.Auto, AxisType.Explicit], ids=lambda a: a.name)
+def test_a_table_sharded_by_rows(axis, name, horizon):
+    mesh = jax.make_mesh((8,), ("x",), axis_types=(axis,))
+    with jax.set_mesh(mesh):
+        _as_on_one_device(mesh, name, horizon)
+
+
+def _as_on_one_device(mesh, name, horizon):
     values = np.random.default_rng(0).normal(size=(512, WIDTH)).astype(np.float32)
     tx, params, first = made(RULES[name](), values, horizon=horizon)
     by_rows = NamedSharding(mesh, PartitionSpec("x"))
@@ -596,6 +602,21 @@ def test_a_table_sharded_by_rows(name, horizon):
     assert sharded["embed"].values.sharding.is_equivalent_to(by_rows, 2)
     both = (rows.current(tx, sharded, state), rows.current(tx, *single))
     np.testing.assert_allclose(both[0]["embed"], both[1]["embed"], rtol=1e-5, atol=1e-6)
+    flushed = rows.flush(tx, sharded, state)[0]["embed"]
+    np.testing.assert_array_equal(flushed[jnp.array([0, -1])], np.asarray(both[0]["embed"])[[0, 511]])
+
+
+def test_ids_sharded_as_the_batch_on_a_mesh_with_explicit_axes():
+    mesh = jax.make_mesh((8,), ("x",), axis_types=(AxisType.Explicit,))
+    placed = NamedSharding(mesh, PartitionSpec("x"))
+    tx, params, first = made()
+    ids = jnp.arange(8) % SIZE
+    expected = step(tx, params, first, ids)
+    embed = rows.table(jax.device_put(np.tile(VALUES, (8, 1)), placed), "embed")
+    sharded = {"embed": embed, "w": jnp.ones(WIDTH)}
+    with jax.set_mesh(mesh):
+        taken = jax.jit(step)(tx, sharded, tx.init(sharded), jax.device_put(ids, placed))
+    np.testing.assert_allclose(taken[2], expected[2], rtol=1e-6)
 
 
 # Modules that hold an array and take from it

@@ -1,10 +1,11 @@
-"""Ids of rows: what they may be, and which rows they mean."""
+"""Ids of rows: what they may be, which rows they mean, and taking and writing these."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jaxopt_slides._core.words import shown
 
@@ -44,3 +45,35 @@ def _integers(owner: str, ids: Any) -> Any:
             f"{' A mask is no list of ids: take jnp.flatnonzero of it.' if ids.dtype == bool else ''}"
         )
     return ids
+
+
+def taken(x: jax.Array, ids: jax.Array, fill: Any) -> jax.Array:
+    """The rows at ``ids``; ``fill`` where an id is no row."""
+    where = _explicit(x)
+    if where is None:
+        return x.at[ids].get(mode="fill", fill_value=fill)
+    spec = PartitionSpec(*jax.typeof(ids).sharding.spec, *where.spec[1:])
+    placed = NamedSharding(where.mesh, spec)
+    return x.at[ids].get(mode="fill", fill_value=fill, out_sharding=placed)
+
+
+def written(x: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
+    """The array with these rows at ``ids``; those of no row are dropped."""
+    where = _explicit(x)
+    if where is None:
+        return x.at[ids].set(rows, mode="drop")
+    return x.at[ids].set(rows, mode="drop", out_sharding=where)
+
+
+def everywhere(ids: jax.Array) -> jax.Array:
+    """The ids on every device: what a step declares, each device looks up among its own rows."""
+    where = _explicit(ids)
+    return (
+        ids if where is None else jax.sharding.reshard(ids, NamedSharding(where.mesh, PartitionSpec()))
+    )
+
+
+def _explicit(x: jax.Array) -> NamedSharding | None:
+    """The sharding in the type of an array on a mesh with explicit axes, where results need one too."""
+    where: Any = jax.typeof(x).sharding
+    return where if AxisType.Explicit in where.mesh.axis_types else None

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxopt_slides._core.assertions import Flags, enabled, require
 from jaxopt_slides._core.checks import require_class
-from jaxopt_slides._core.dtypes import cast, dtypes_of, real, widen
+from jaxopt_slides._core.dtypes import cast, dtypes_of, real, wide, widen
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import halves, transformation
@@ -17,6 +17,7 @@ from jaxopt_slides._core.words import require_at_least
 from jaxopt_slides._parts.checked import Checked, CheckedState
 from jaxopt_slides.rows import _maps
 from jaxopt_slides.rows._course import Course, LazyState, TableState, course, rotating
+from jaxopt_slides.rows._ids import written
 from jaxopt_slides.rows._table import Table, View, parts_of, plain, tables_of
 from jaxopt_slides.rows._updates import as_updates, caught_up, matching
 
@@ -57,7 +58,7 @@ class Lazy(Wrapper):
     def _start(self, part: Table, way: Course) -> TableState:
         values = jnp.asarray(part.values)
         stamps = jnp.zeros_like(values.reshape(len(values), -1)[:, :1], dtype=jnp.int32)[:, 0]
-        dtype, zero = real(widen(values[:1]).dtype), jnp.zeros((), jnp.int32)
+        dtype, zero = real(wide(values.dtype)), jnp.zeros((), jnp.int32)
         if not way.pattern.pairs:
             return TableState(stamps, (), None, None)
         if self.horizon is None:
@@ -91,7 +92,7 @@ class Lazy(Wrapper):
             way, g = courses[view.name], dict(jax.tree_util.tree_leaves_with_path(gradients))[path]
             tables[view.name] = self._after(way, state, view, leaves, g)
             for i in way.columns:
-                new_leaves[i] = leaves[i].at[view.target].set(new_leaves[i], mode="drop")
+                new_leaves[i] = written(leaves[i], view.target, new_leaves[i])
         narrow = wide if self.inner.keeps_wide else cast(wide, inner.dtypes)
         fresh = {view.name: view.clock == state.clock for _, view in views}
         state = LazyState(state.clock + 1, treedef.unflatten(new_leaves), tables)
@@ -102,11 +103,12 @@ class Lazy(Wrapper):
     ) -> TableState:
         """The table's own state after a step in which the view's rows were touched."""
         table, count = state.tables[view.name], len(view.ids)
-        stamps = view.slots.at[view.ids].set(state.clock + 1 + _maps.opaque_zero(g, count), mode="drop")
+        now = state.clock + 1 + _maps.opaque_zero(g, count)
+        stamps = written(view.slots, view.ids, now)
         if not way.pattern.pairs:
             return table._replace(stamps=stamps)
-        now = way.now(leaves, table.maps[0].dtype)
-        maps, since = _maps.after_step(way.pattern, table, now, state.clock)
+        step = way.now(leaves, table.maps[0].dtype)
+        maps, since = _maps.after_step(way.pattern, table, step, state.clock)
         next_row = table.next_row
         if next_row is not None:
             next_row = (next_row + rotating(self.horizon, len(stamps))) % len(stamps)

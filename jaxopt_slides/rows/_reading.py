@@ -17,7 +17,7 @@ from jaxopt_slides._core.words import shown
 from jaxopt_slides._parts.checked import Checked
 from jaxopt_slides.rows import _maps
 from jaxopt_slides.rows._course import Course, LazyState, TableState, course, rotating
-from jaxopt_slides.rows._ids import positions
+from jaxopt_slides.rows._ids import everywhere, positions, taken, written
 from jaxopt_slides.rows._lazy import Lazy
 from jaxopt_slides.rows._table import RowGradients, Table, View, parts_of, plain, watched
 
@@ -99,7 +99,7 @@ def too_late(owner: str, name: str) -> str:
 def _declared(name: str, ids: Any, rows: int) -> jax.Array:
     """All ids of a table as rows ``[declared]``."""
     several = ids if isinstance(ids, list | tuple) and any(hasattr(x, "shape") for x in ids) else [ids]
-    found = [positions(f"read: table {name!r}", x, rows).ravel() for x in several]
+    found = [everywhere(positions(f"read: table {name!r}", x, rows)).ravel() for x in several]
     nothing = jnp.full((1,), rows, jnp.int32)  # an id of no row, so that no array is empty
     return jnp.concatenate(found) if sum(map(len, found)) else nothing
 
@@ -143,19 +143,16 @@ def _view(node: Lazy, way: Course, part: Table, state: LazyState, ids: jax.Array
     if own.next_row is not None:
         turn = jnp.arange(rotating(node.horizon, rows), dtype=jnp.int32)
         ids = jnp.concatenate([ids, (own.next_row + turn) % rows])
-    stamps = own.stamps.at[ids].get(mode="fill", fill_value=0)
+    stamps = taken(own.stamps, ids, 0)
     stamps = jnp.where(ids < rows, stamps, state.clock)
     places = jnp.arange(len(ids), dtype=jnp.int32)
     # The sum with what was read is a dependency, without which the stamps would be copied.
     later = places + jnp.minimum(state.clock - stamps, 0)
-    slots = own.stamps.at[ids].set(later, mode="drop")
-    first = slots.at[ids].get(mode="fill", fill_value=-1) == places
+    slots = written(own.stamps, ids, later)
+    first = taken(slots, ids, -1) == places
     target = jnp.where(first, ids, rows)
     leaves = jax.tree.leaves(jax.tree.map(jnp.asarray, state.inner_state))
-    raw, *states = (
-        x.at[target].get(mode="fill", fill_value=0)
-        for x in (part.values, *(leaves[i] for i in way.columns))
-    )
+    raw, *states = (taken(x, target, 0) for x in (part.values, *(leaves[i] for i in way.columns)))
     moved, states, lost = brought(way, own, state.clock, stamps, raw, states)
     kept = raw if moved is None else add_update(raw, moved)
     return View(kept, ids, target, slots, raw, moved, tuple(states), lost, state.clock, part.name)

@@ -11,7 +11,7 @@ from jaxopt_slides._core.apply import RowsOnly, add_update
 from jaxopt_slides._core.checks import dtype_of
 from jaxopt_slides._core.types import PyTree
 from jaxopt_slides._core.words import shown
-from jaxopt_slides.rows._ids import positions
+from jaxopt_slides.rows._ids import positions, taken, written
 
 
 class _Rows:
@@ -59,7 +59,7 @@ class Table(_Rows):
                 f"or in a training step rows.read(tx, params, state, ids)."
             )
         at = positions(f"table {self.name!r}", ids, len(self.values))
-        found = self.values.at[at].get(mode="fill", fill_value=jnp.nan)
+        found = taken(self.values, at, jnp.nan)
         return jnp.where(self.lag > 0, jnp.full_like(found, jnp.nan), found)
 
     @property
@@ -123,14 +123,14 @@ class View(_Rows):
         """The places of ids in ``array``, the last one for those that were not declared."""
         at = positions(f"table {self.name!r}", ids, len(self.slots))
         count = len(self.ids)
-        place = self.slots.at[at].get(mode="fill", fill_value=count)
-        known = self.ids.at[place].get(mode="fill", fill_value=-1) == at
+        place = taken(self.slots, at, count)
+        known = taken(self.ids, place, -1) == at
         return jnp.where(known & (at < len(self.slots)), place, count)
 
     def __getitem__(self, ids: Any) -> jax.Array:
         """The rows of these ids; NaN for those that were not declared."""
         place = self.local(ids)
-        found = self.rows.at[place].get(mode="fill", fill_value=jnp.nan)
+        found = taken(self.rows, place, jnp.nan)
         if self.astray is None:
             return found
         known = (place < len(self.ids)).reshape(place.shape + (1,) * (found.ndim - place.ndim))
@@ -167,7 +167,7 @@ class RowUpdates(RowsOnly):
                 f"them to the params that rows.read was given."
             )
         rows = add_update(self.raw, self.change)
-        values = param.values.at[self.target].set(rows, mode="drop")
+        values = written(param.values, self.target, rows)
         return Table(values, jnp.full_like(param.lag, float(self.lags)), self.name)
 
 

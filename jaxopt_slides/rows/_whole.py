@@ -9,6 +9,7 @@ from jaxopt_slides._core.apply import add_update
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides.rows._course import Course, LazyState, TableState, course
+from jaxopt_slides.rows._ids import taken, written
 from jaxopt_slides.rows._lazy import Lazy
 from jaxopt_slides.rows._reading import brought, lazy_of, tables_by_name, too_late
 from jaxopt_slides.rows._table import Table, parts_of, plain
@@ -106,14 +107,14 @@ def _flush_one(way: Course, own: TableState, clock: Any, values: Any, columns: l
     def body(n, carry):
         values, columns, stamps, lost = carry
         ids = n * some + jnp.arange(some, dtype=jnp.int32)
-        stamp = jnp.where(ids < rows, stamps.at[ids].get(mode="fill", fill_value=0), clock)
-        raw, *old = (x.at[ids].get(mode="fill", fill_value=0) for x in (values, *columns))
+        stamp = jnp.where(ids < rows, taken(stamps, ids, 0), clock)
+        raw, *old = (taken(x, ids, 0) for x in (values, *columns))
         moved, new, late = brought(way, own, clock, stamp, raw, old)
         if moved is not None:
-            values = values.at[ids].set(add_update(raw, moved), mode="drop")
-        columns = [x.at[ids].set(y, mode="drop") for x, y in zip(columns, new, strict=True)]
+            values = written(values, ids, add_update(raw, moved))
+        columns = [written(x, ids, y) for x, y in zip(columns, new, strict=True)]
         now = clock + jnp.minimum(clock - stamp, 0)  # depends on what was read: see _maps
-        return values, columns, stamps.at[ids].set(now, mode="drop"), lost | late
+        return values, columns, written(stamps, ids, now), lost | late
 
     start = (values, columns, own.stamps, jnp.zeros((), bool))
     return jax.lax.fori_loop(0, -(-rows // some), body, start)

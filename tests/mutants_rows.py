@@ -13,7 +13,7 @@ TABLE = [
         ("rows",),
         ("cast before the range is tested", "if ids.dtype.itemsize < 4:", "if True:", READ),
         ("negative ids are none", "ids >= -size", "ids >= 0", READ),
-        ("one id too many", "inside = ids < size", "inside = ids <= size", READ),
+        ("one id too few", "inside = ids < size", "inside = ids < size - 1", READ),
         ("negatives from the wrong end", "ids + size, ids)", "-ids, ids)", READ),
     ),
     *mutants(

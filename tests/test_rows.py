@@ -146,6 +146,15 @@ def test_checked_tells_of_an_id_that_was_not_declared(wrong):
         tx.update(gradients, state, view)
 
 
+def test_one_place_stands_for_an_id_that_is_declared_twice():
+    """Where two places wrote one row, which of them is last would be the device's choice."""
+    tx, params, state = made()
+    view = rows.read(tx, params, state, {"embed": [3, 1, 3, -3, 9]})["embed"]
+    assert sorted(view.target.tolist()) == [1, 3, SIZE, SIZE, SIZE]
+    np.testing.assert_array_equal(view.rows[view.target == SIZE], 0.0)
+    np.testing.assert_array_equal(view[jnp.array([3, 1])], VALUES[[3, 1]])
+
+
 # What a table is
 
 

@@ -1,0 +1,72 @@
+"""What MkDocs calls: the reference's pages, links to files beside the pages, mathematics as MathML."""
+
+import html
+import posixpath
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from latex2mathml.converter import convert
+from mkdocs.structure.files import File, Files
+
+sys.path.insert(0, str(Path(__file__).parent))
+import names
+
+ROOT = Path(__file__).parents[2]
+LINK = re.compile(r"(\]\()([^)#\s]+)([)#])")
+MATH = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
+
+
+def on_config(config: Any) -> Any:
+    """Leaves out pages that are not there (yet)."""
+    config.nav = _there(config.nav, Path(config.docs_dir))
+    return config
+
+
+def _there(nav: Any, docs: Path) -> Any:
+    if isinstance(nav, list):
+        return [kept for item in nav if (kept := _there(item, docs)) not in (None, [], {})]
+    if isinstance(nav, dict):
+        return {k: kept for k, v in nav.items() if (kept := _there(v, docs)) not in (None, [])}
+    if nav == "api/":
+        return ["api/index.md", *names.pages()]
+    return nav if (docs / nav).exists() else None
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Adds the pages of the reference and the pictures of the README's home page."""
+    index = ["# Reference\n", "| | |\n|---|---|"]
+    for uri, (title, of) in names.pages().items():
+        links = ", ".join(f"[`{p.rpartition('.')[2]}`][{p}]" for p in of)
+        index.append(f"| [{title}]({posixpath.basename(uri)}) | {links} |")
+        module = names.PACKAGE / title.replace(".", "/")
+        about = "" if title[0].isupper() or not of else f"\n::: jaxopt_slides.{title}\n    options:\n      show_root_heading: false\n      show_root_toc_entry: false\n      show_source: false\n"
+        blocks = "".join(f"\n::: {path}\n" for path in of)
+        files.append(File.generated(config, uri, content=f"# {title}\n{about}{blocks}"))
+    files.append(File.generated(config, "api/index.md", content="\n".join(index) + "\n"))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Links to files outside the pages lead to the source."""
+    folder = posixpath.dirname(page.file.src_uri)
+
+    def led(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join("docs", folder, found[2]))
+        if "://" in found[2] or target.startswith("docs/") or not (ROOT / target).exists():
+            return found[0]
+        return f"{found[1]}{config.extra['source']}{target}{found[3]}"
+
+    return LINK.sub(led, markdown)
+
+
+def on_page_content(html_text: str, page: Any, **_: Any) -> str:
+    """Mathematics as MathML, which browsers draw by themselves."""
+    del page
+    return MATH.sub(_mathml, html_text)
+
+
+def _mathml(found: re.Match[str]) -> str:
+    display = "block" if found[2] == "[" else "inline"
+    return convert(html.unescape(found[3]).strip(), display=display)

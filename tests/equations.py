@@ -22,6 +22,7 @@ BLOCK = re.compile(r"\.\. math::\n((?:(?: {4}.*)?\n)+)")
 INLINE = re.compile(r":math:`([^`]*)`")
 ENTRY = re.compile(r"^ {2}\*{0,2}(\w+): ((?:.*\n(?: {4}.*\n|\n(?= {4}))*))", re.MULTILINE)
 START = re.compile(r"\s*(?:\\?\w+( \w+)?\^\{\(\d\)\}\s*=\s*)+-?\d+\s*")
+SAYS = re.compile(r"=|\\to(?![a-z])")  # an equation, not a letter in prose
 HALF, X = sympy.Rational(1, 2), sympy.Symbol("x")
 
 
@@ -82,12 +83,12 @@ def system(text, given, defaults):
         for sides, relations in statements(tex):
             if relations == ["\\to"]:
                 arrows.append(tuple(sides))
-            elif sides[0].name.endswith("@0"):
-                start.update({base(s): sides[-1] for s in sides[:-1]})
-            elif relations == ["="] and sides[0].is_Symbol:
-                what[sides[0]] = sides[1]
-            else:
+            elif {*relations} != {"="} or not all(s.is_Symbol for s in sides[:-1]):
                 raise EquationError(f"{tex!r} is no equation")
+            elif base(sides[0]) + "@0" == sides[0].name:
+                start.update({base(s): sides[-1] for s in sides[:-1]})
+            else:
+                what[sides[0]] = sides[1]
 
     for _, _, tex in (*parts.main, *parts.start):
         join(tex, equations)
@@ -97,10 +98,12 @@ def system(text, given, defaults):
         if not isinstance(default, bool) and value is not None:
             letters[name], own = letter(name, own), own[1:]
             if letters[name].name.endswith("@0"):
+                if float(start.get(base(letters[name]), np.nan)) != default:
+                    raise EquationError(f"{letters[name]} is said to start otherwise than at {default}")
                 start[base(letters[name])] = letters[name]
         if value is not default or not isinstance(default, bool | None):
             for _, _, tex in own:
-                if any(relation in tex for relation in ("=", r"\to")):
+                if SAYS.search(tex):
                     join(tex, equations)
     return System({k: changed(k, e, arrows) for k, e in equations.items()}, start, letters)
 
@@ -109,7 +112,10 @@ def letter(name, own):
     r"""The letter of a hyperparameter: the first that stands in its entry, as in ``\mu \in [0, 1]``."""
     if not own:
         raise EquationError(f"Args gives no letter of {name}")
-    return next(statements(own[0][2]))[0][0]
+    first = next(statements(own[0][2]), None)
+    if not first or not first[0][0].is_Symbol:
+        raise EquationError(f"{own[0][2]!r} is no letter of {name}")
+    return first[0][0]
 
 
 def changed(key, expression, arrows):
@@ -133,6 +139,9 @@ def of_row(equations):
     r"""The system of a row of the README's table: assignments one after the other, starting at 0."""
     done, states, letters = {}, set(), {}
     parsed = [s for tex in equations for s in statements(tex)]
+    for sides, relations in parsed:
+        if relations not in (["="], ["\\leftarrow"]) or not sides[0].is_Symbol:
+            raise EquationError(f"{equations} assigns to nothing")
     kept = {sides[0] for sides, relations in parsed if relations == ["\\leftarrow"]}
     count = sympy.Symbol("t")
     renamed = {s: symbol(s.name, "t") for s in kept} | {count: count + 1}
@@ -229,6 +238,7 @@ def at(number, t):
     return float(number(t) if callable(number) else number)
 
 
+@np.errstate(all="ignore")
 def run(system, gradients, numbers, weights=None):
     """The updates and, by name, the states after each step: float64, or complex128."""
     gradients = [np.asarray(g) for g in gradients]

@@ -55,10 +55,11 @@ def numbers_of(constructor, chosen):
 
 
 @functools.cache
-def code(name, chosen):
-    """The numbers, options, updates and states of a run of the code in float64."""
+def code(name, chosen, plain=False):
+    """The numbers, options, updates and states of a run in float64; plain: what is 0 stays so."""
     constructor, defaults = EVERY[name], equations.defaults_of(EVERY[name])
     numbers = numbers_of(constructor, chosen)
+    numbers |= {n: 0.0 for n in numbers if plain and defaults[n] == 0}
     options = {n: not defaults[n] for n in chosen if defaults[n] is not None}
     updates, states = [], []
     with jax.enable_x64(True):
@@ -81,7 +82,7 @@ def near(a, b):
 
 def require_agreement(name, chosen, text=None, row=None):
     """Raises unless a docstring, or a row of the README, gives the code's updates and states."""
-    numbers, options, updates, states = code(name, chosen)
+    numbers, options, updates, states = code(name, chosen, plain=row is not None)
     defaults = equations.defaults_of(EVERY[name])
     text = text or equations.text_of(EVERY[name])
     system = equations.system(text, {**numbers, **options}, defaults)
@@ -151,20 +152,23 @@ def survives(name, chosen, **said):
     return True
 
 
-def formulas_of(text):
+def formulas_of(name):
     """Where the formulas of a docstring are; of a hyperparameter's range, the letter alone."""
-    parts = equations.read(text)
+    parts = equations.read(equations.text_of(EVERY[name]))
+    defaults = equations.defaults_of(EVERY[name])
     spans = [f[:2] for f in (*parts.main, *parts.start)]
-    for begin, end, formula in itertools.chain(*parts.arguments.values()):
-        letter = re.match(r".*?(?=\\in|\\ge|$)", formula, re.DOTALL)
-        spans.append((begin, begin + len(letter[0]) if letter else end))
+    for argument, (*own,) in parts.arguments.items():
+        if own and not isinstance(defaults[argument], bool):
+            first = own.pop(0)
+            spans.append((first[0], first[0] + len(re.split(r"\\(?:in|ge)\b", first[2])[0])))
+        spans += [f[:2] for f in own if equations.SAYS.search(f[2])]
     return spans
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_one_symbol_changed_in_a_docstring_is_noticed(name):
     text, known, count = equations.text_of(EVERY[name]), [*choices(EVERY[name])], 0
-    for mutant, what in mutants(text, formulas_of(text)):
+    for mutant, what in mutants(text, formulas_of(name)):
         count += 1
         # Most show at once, with all options or with none; a few in one combination only.
         order = [known[-1], *known[:-1]]
@@ -210,19 +214,13 @@ def test_a_range_is_what_the_constructor_allows(name, argument, found):
 # ---------------------------------------------------------------- the README's table
 
 
-ROW = re.compile(r"^\| `(\w+)\(([^)]*)\)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `(\w+)\(([^)]*)\)` \| (.*?) \| (.*?) ?\|$", re.MULTILINE)
 ROWS = {m[1]: m for m in ROW.finditer(README) if m[1] in RULES}
 MATHS = re.compile(r"\$([^$]+)\$")
 
 
 def equations_in(text):
     return [m[1] for m in MATHS.finditer(text)]
-
-
-@functools.cache
-def plain(name):
-    """The code's run where what the README's row has no letter for is left out."""
-    return code(name, frozenset())
 
 
 @pytest.mark.parametrize("name", ROWS)

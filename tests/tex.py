@@ -150,7 +150,10 @@ class Parser:
                 if not re.fullmatch(r"\d|r", subscript):
                     raise EquationError(f"{token}_{subscript} is no name")
                 token += f"_{subscript}"
-        return symbol(token, self.time() or time)
+        later = self.time()
+        if time and later:
+            raise EquationError(f"{token} at {time} and at {later}")
+        return symbol(token, time or later)
 
     def letter(self, token):
         if token in GREEK or re.fullmatch("[A-Za-z]", token):

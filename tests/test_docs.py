@@ -103,7 +103,7 @@ def test_the_page_s_python_blocks(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a block may save a file
     names = {"__name__": page}
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # as a reader has it
-        if ">>>" in source:
+        if re.search("^>>>", source, re.MULTILINE):
             run_examples(doctest.DocTestParser().get_doctest(source, names, page, page, 0))
         elif source.strip():
             exec(compile(source, page, "exec"), names)

@@ -188,7 +188,9 @@ RANGES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "argument", "found"), RANGES, ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize(
+    ("name", "argument", "found"), RANGES, ids=lambda x: x if isinstance(x, str) else "range"
+)
 def test_a_range_is_what_the_constructor_allows(name, argument, found):
     chosen = {"momentum"} & {argument}
     others = {n: v if not callable(v) else 0.5 for n, v in numbers_of(EVERY[name], chosen).items()}

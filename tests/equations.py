@@ -9,13 +9,15 @@ Prose between them is not read; nor is any code of the package. Rows of the READ
 programs, too, with :math:`s \leftarrow \dots` for the next value.
 """
 
+import functools
 import inspect
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import sympy
 
+from tests.systems import System, base, run
 from tests.tex import EquationError, statements, symbol
 
 BLOCK = re.compile(r"\.\. math::\n((?:(?: {4}.*)?\n)+)")
@@ -29,20 +31,6 @@ HALF, X = sympy.Rational(1, 2), sympy.Symbol("x")
 # --- From a docstring to a system of equations
 
 
-class System(NamedTuple):
-    """The equations of one rule with its options chosen.
-
-    Attributes:
-      equations: what a symbol is, by the symbol; ``u`` or ``u@t`` is the update.
-      start: the number with which a name starts, or the symbol of the hyperparameter that it is.
-      letters: the symbol of every hyperparameter.
-    """
-
-    equations: dict[Any, Any]
-    start: dict[str, Any]
-    letters: dict[str, Any]
-
-
 class Text(NamedTuple):
     """The formulas of a docstring: (beginning, end, tex) in it, and for each argument its own."""
 
@@ -53,7 +41,9 @@ class Text(NamedTuple):
 
 def formulas(pattern, text, begin=0, end=None):
     """The formulas of one kind in a part of a text."""
-    return [(*m.span(1), m[1]) for m in pattern.finditer(text, begin, len(text) if end is None else end)]
+    return [
+        (*m.span(1), m[1]) for m in pattern.finditer(text, begin, len(text) if end is None else end)
+    ]
 
 
 def read(text):
@@ -69,65 +59,70 @@ def read(text):
     return Text(main, start, {m[1]: formulas(INLINE, text, *m.span(2)) for m in entries})
 
 
-def base(key):
-    """The name of a symbol, without its time."""
-    return key.name.partition("@")[0]
+class Reader:
+    """Gathers the system of a docstring, one statement after the other."""
+
+    def __init__(self):
+        self.equations, self.start, self.letters, self.arrows = {}, {}, {}, []
+
+    def take(self, found):
+        """Takes formulas; of two with one left side the later stands, in the place of the first."""
+        for _, _, tex in found:
+            for sides, relations in statements(tex):
+                if relations == ["\\to"]:
+                    self.arrows.append(sides)
+                elif {*relations} != {"="} or not all(s.is_Symbol for s in sides[:-1]):
+                    raise EquationError(f"{tex!r} is no equation")
+                elif sides[0].name == f"{base(sides[0])}@0":
+                    self.start.update({base(s): sides[-1] for s in sides[:-1]})
+                else:
+                    self.equations[sides[0]] = sides[1]
+
+    def take_letter(self, name, found, default):
+        r"""Takes the letter of a hyperparameter: the first of its entry, as in ``\mu \in [0, 1]``."""
+        first = next(statements(found[0][2]), None) if found else None
+        if not first or not first[0][0].is_Symbol:
+            raise EquationError(f"Args gives no letter of {name}")
+        self.letters[name] = key = first[0][0]
+        if key.name.endswith("@0"):
+            if float(self.start.get(base(key), np.nan)) != default:
+                raise EquationError(f"{base(key)} is said to start otherwise than at {default}")
+            self.start[base(key)] = key
+
+    def system(self):
+        """The system, with what its options put into it."""
+        equations = {k: changed(k, e, self.arrows) for k, e in self.equations.items()}
+        return System(equations, self.start, self.letters)
 
 
 def system(text, given, defaults):
     """The equations of a docstring where ``given`` arguments differ from their ``defaults``."""
-    parts = read(text)
-    equations, start, letters, arrows = {}, {}, {}, []
-
-    def join(tex, what):
-        for sides, relations in statements(tex):
-            if relations == ["\\to"]:
-                arrows.append(tuple(sides))
-            elif {*relations} != {"="} or not all(s.is_Symbol for s in sides[:-1]):
-                raise EquationError(f"{tex!r} is no equation")
-            elif base(sides[0]) + "@0" == sides[0].name:
-                start.update({base(s): sides[-1] for s in sides[:-1]})
-            else:
-                what[sides[0]] = sides[1]
-
-    for _, _, tex in (*parts.main, *parts.start):
-        join(tex, equations)
-    for name in {**defaults, **given}:
-        default, own = defaults.get(name), parts.arguments.get(name, [])
-        value = given.get(name, default)
-        if not isinstance(default, bool) and value is not None:
-            letters[name], own = letter(name, own), own[1:]
-            if letters[name].name.endswith("@0"):
-                if float(start.get(base(letters[name]), np.nan)) != default:
-                    raise EquationError(f"{letters[name]} is said to start otherwise than at {default}")
-                start[base(letters[name])] = letters[name]
-        if value is not default or not isinstance(default, bool | None):
-            for _, _, tex in own:
-                if SAYS.search(tex):
-                    join(tex, equations)
-    return System({k: changed(k, e, arrows) for k, e in equations.items()}, start, letters)
-
-
-def letter(name, own):
-    r"""The letter of a hyperparameter: the first that stands in its entry, as in ``\mu \in [0, 1]``."""
-    if not own:
-        raise EquationError(f"Args gives no letter of {name}")
-    first = next(statements(own[0][2]), None)
-    if not first or not first[0][0].is_Symbol:
-        raise EquationError(f"{own[0][2]!r} is no letter of {name}")
-    return first[0][0]
+    parts, reader = read(text), Reader()
+    reader.take([*parts.main, *parts.start])
+    for name, default in defaults.items():
+        value, own = given.get(name, default), parts.arguments.get(name, [])
+        is_option = isinstance(default, bool)
+        if not is_option and value is not None:
+            reader.take_letter(name, own, default)
+            own = own[1:]
+        if value is not default or not (is_option or default is None):
+            reader.take([f for f in own if SAYS.search(f[2])])
+    return reader.system()
 
 
 def changed(key, expression, arrows):
-    """An equation with what its options put into it."""
+    """An equation with what its options put into it, unless it is that symbol's own."""
     for old, new in arrows:
-        if old.is_Symbol and old == key:
-            continue
         if old == sympy.sqrt(X):
-            expression = expression.replace(is_root, lambda e: new.subs(X, e.base) ** (2 * e.exp))
-        else:
+            expression = expression.replace(is_root, functools.partial(put_into_root, new))
+        elif old != key:
             expression = expression.subs(old, new)
     return expression
+
+
+def put_into_root(new, e):
+    """What stands in the place of one root, or of one over it."""
+    return new.subs(X, e.base) ** (2 * e.exp)
 
 
 def is_root(e):
@@ -156,127 +151,6 @@ def of_row(equations):
     return System(done, dict.fromkeys(states, sympy.Integer(0)), letters)
 
 
-# --- Running a system
-
-
-def square(x):
-    """Returns |x|^2, always real."""
-    return np.real(x * np.conj(x))
-
-
-def divide(x, y):
-    """Returns x / y, with 0/0 = 0."""
-    x, y = np.broadcast_arrays(x, y)
-    return np.divide(x, y, out=np.zeros(x.shape, np.result_type(x, y)), where=(x != 0) | (y != 0))
-
-
-def row_sum(x):
-    """The sum over each row."""
-    return x if np.ndim(x) == 0 else np.sum(x, axis=-1, keepdims=True)
-
-
-def row_mean(x):
-    """The mean over each row."""
-    return row_sum(x) / (np.shape(x) or (1,))[-1]
-
-
-CALLS = {"max": np.maximum, "min": np.minimum, "sign": np.sign, "abs": np.abs}
-CALLS |= {"sum": row_sum, "mean": row_mean}
-
-
-class Step:
-    """One step: symbols are worked out when they are asked for."""
-
-    def __init__(self, equations, known):
-        self.equations, self.known = equations, dict(known)
-
-    def __getitem__(self, key):
-        if key.name not in self.known:
-            if key not in self.equations:
-                raise EquationError(f"nothing says what {key.name} is")
-            expression = self.equations[key]
-            self.known[key.name] = None  # asked for again meanwhile, it depends on itself
-            self.known[key.name] = self.value(expression)
-        if self.known[key.name] is None:
-            raise EquationError(f"{key.name} depends on itself")
-        return self.known[key.name]
-
-    def value(self, e):
-        """The value of an expression."""
-        if e.is_Symbol:
-            return self[e]
-        if e.is_Number:
-            return float(e)
-        if e.is_Add:
-            return sum(map(self.value, e.args[1:]), self.value(e.args[0]))
-        if e.is_Mul or e.is_Pow:
-            over, under = [], []
-            for x in sympy.Mul.make_args(e):
-                (under if x.is_Pow and x.exp.is_negative else over).append(x)
-            top = self.product(over)
-            return divide(top, self.product([x.base**-x.exp for x in under])) if under else top
-        return CALLS[e.func.__name__](*map(self.value, e.args))
-
-    def product(self, factors):
-        """The product of powers with positive exponents, in order."""
-        result = 1.0
-        for x in factors:
-            result = result * (self.power(x.base, x.exp) if x.is_Pow else self.value(x))
-        return result
-
-    def power(self, base, exponent):
-        """A power; a square is real."""
-        if exponent == 2:
-            return square(self.value(base))
-        if exponent == HALF:
-            return np.sqrt(self.value(base))
-        return self.value(base) ** self.value(exponent)
-
-
-def at(number, t):
-    """A number, or a schedule's value at a count."""
-    return float(number(t) if callable(number) else number)
-
-
-@np.errstate(all="ignore")
-def run(system, gradients, numbers, weights=None):
-    """The updates and, by name, the states after each step: float64, or complex128."""
-    gradients = [np.asarray(g) for g in gradients]
-    kind = np.complex128 if np.iscomplexobj(gradients[0]) else np.float64
-    start = {n: Step({}, values(system, numbers, 0))[v] if v.is_Symbol else float(v)
-             for n, v in system.start.items()}  # fmt: skip
-    state = {f"{n}@t": v for n, v in start.items()}
-    names = {k.name.removesuffix("+1") for k in system.equations if k.name.endswith("@t+1")}
-    updates, states = [], []
-    update = next((k for k in system.equations if k.name in {"u", "u@t"}), None)
-    if update is None:
-        raise EquationError("nothing says what u is")
-    for t, g in enumerate(gradients):
-        g = g.astype(kind)
-        known = {**state, **values(system, numbers, t), "g": g, "g@t": g, "t": t}
-        known |= {"D": (g.shape or (1,))[-1]}
-        if weights is not None:
-            known |= {"w": weights, "w@t": weights}
-        step = Step(system.equations, known)
-        updates.append(np.broadcast_to(step[update], g.shape).astype(kind))
-        state = {n: step[symbol(n + "+1")] for n in names if n in state}
-        states.append({n.partition("@")[0]: v for n, v in state.items()})
-    return updates, states
-
-
-def values(system, numbers, t):
-    """The hyperparameters of a step, under their letters."""
-    known = {}
-    for name, key in system.letters.items():
-        letter = base(key)
-        if key.name.endswith("@0"):
-            known[key.name] = at(numbers[name], t)
-        else:
-            known |= {f"{letter}{time}": at(numbers[name], t) for time in ("", "@t")}
-            known[f"{letter}@t+1"] = at(numbers[name], t + 1)
-    return known
-
-
 # --- Of a constructor
 
 
@@ -299,7 +173,9 @@ def oracle(constructor, **options):
     """The docstring as a float64 reference: ``oracle(gradients, **hyperparameters)``."""
 
     def reference(gradients, **numbers):
-        defaults = {n: d for n, d in defaults_of(constructor).items() if d is not inspect.Parameter.empty}
+        defaults = {
+            n: d for n, d in defaults_of(constructor).items() if d is not inspect.Parameter.empty
+        }
         numbers = defaults | options | numbers
         return run(equations_of(constructor, **options, **numbers), gradients, numbers)[0]
 

@@ -49,7 +49,9 @@ def lion(
     For every element :math:`g` of every leaf, with :math:`m^{(0)} = 0`,
 
     .. math::
-        u^{(t)} = -\alpha \operatorname{sign}\bigl(\beta_1 m^{(t)} + (1 - \beta_1)\,g^{(t)}\bigr), \qquad
+        u^{(t)} = -\alpha \operatorname{sign}\bigl(\beta_1 m^{(t)} + (1 - \beta_1)\,g^{(t)}\bigr),
+
+    .. math::
         m^{(t+1)} = \beta_2 m^{(t)} + (1 - \beta_2)\,g^{(t)}.
 
     Args:

@@ -276,7 +276,10 @@ FORMS = {
     "a small letter": ("Does", "does"),
     "an argument is missing": ("      eps: how carefully.\n", ""),
     "an argument too many": ("eps: how", "zeta: why.\n      eps: how"),
-    "another order": ("rate: how fast,\n        at least 0.\n      eps: how", "eps: how.\n      rate: how"),
+    "another order": (
+        "rate: how fast,\n        at least 0.\n      eps: how",
+        "eps: how.\n      rate: how",
+    ),
     "an argument without a word": ("eps: how carefully.", "eps:"),
     "no arguments": (f"{ARGS}\n\n", ""),
     "no result": (f"{RETURNS}\n\n", ""),

@@ -16,8 +16,14 @@ from tests import equations, tex
 from tests.tex import EquationError
 
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
-RULES = {n: f for n, f in vars(jos).items() if getattr(f, "__module__", "").startswith("jaxopt_slides._rules.")}
-PARTS = "scale scale_by_learning_rate scale_by_schedule trace ema scale_by_rms scale_by_stddev scale_by_rss"
+RULES = {
+    n: f
+    for n, f in vars(jos).items()
+    if getattr(f, "__module__", "").startswith("jaxopt_slides._rules.")
+}
+PARTS = (
+    "scale scale_by_learning_rate scale_by_schedule trace ema scale_by_rms scale_by_stddev scale_by_rss"
+)
 PARTS = {n: getattr(jos, n) for n in [*PARTS.split(), "add_decayed_weights", "clip"]}
 EVERY = RULES | PARTS
 STEPS = 10
@@ -48,7 +54,9 @@ def numbers_of(constructor, chosen):
     """A number for each hyperparameter, no two alike and none so small that it would not show."""
     defaults = equations.defaults_of(constructor)
     arguments = equations.read(equations.text_of(constructor)).arguments
-    used = [n for n, d in defaults.items() if not isinstance(d, bool) and (d is not None or n in chosen)]
+    used = [
+        n for n, d in defaults.items() if not isinstance(d, bool) and (d is not None or n in chosen)
+    ]
     values = {n: 0.3 + 0.5 * (i + 1) / (len(used) + 1) for i, n in enumerate(used)}
     first = {n: f"{arguments.get(n, [])[:1]}" for n in used}
     return {n: v if "^{(0)}" in first[n] else varying(v) for n, v in values.items()}
@@ -80,25 +88,31 @@ def near(a, b):
     return np.shape(a) == np.shape(b) and np.allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
-def require_agreement(name, chosen, text=None, row=None):
+def require_agreement(name, chosen, text=None, row=None, steps=STEPS):
     """Raises unless a docstring, or a row of the README, gives the code's updates and states."""
     numbers, options, updates, states = code(name, chosen, plain=row is not None)
     defaults = equations.defaults_of(EVERY[name])
     text = text or equations.text_of(EVERY[name])
     system = equations.system(text, {**numbers, **options}, defaults)
     system = system if row is None else equations.of_row(row)._replace(letters=system.letters)
-    said, kept = equations.run(system, GRADIENTS, numbers, WEIGHTS)
-    for t, (a, b) in enumerate(zip(said, updates, strict=True)):
+    said, kept = equations.run(system, GRADIENTS[:steps], numbers, WEIGHTS)
+    for t, (a, b) in enumerate(zip(said, updates[:steps], strict=True)):
         assert near(a, b), f"{name} {sorted(chosen)}: update {t} is {b}, the equations say {a}"
         for letter, value in kept[t].items():
-            assert any(near(value, x) for x in states[t]), f"{name} {sorted(chosen)}: no state is {letter}"
-        assert len(kept[t]) == len(states[t]) - 1, f"{name}: {len(states[t])} arrays, a count among them"
+            assert any(near(value, x) for x in states[t]), (
+                f"{name} {sorted(chosen)}: no state is {letter}"
+            )
+        assert len(kept[t]) == len(states[t]) - 1, (
+            f"{name}: {len(states[t])} arrays, a count among them"
+        )
 
 
 PAIRS = [(name, chosen) for name, constructor in EVERY.items() for chosen in choices(constructor)]
 
 
-@pytest.mark.parametrize(("name", "chosen"), PAIRS, ids=lambda x: x if isinstance(x, str) else "-".join(sorted(x)))
+@pytest.mark.parametrize(
+    ("name", "chosen"), PAIRS, ids=lambda x: x if isinstance(x, str) else "-".join(sorted(x))
+)
 def test_a_docstring_says_what_the_code_does(name, chosen):
     require_agreement(name, chosen)
 
@@ -115,7 +129,9 @@ def test_no_update_stands_in_prose_where_nothing_reads_it(name):
 # ---------------------------------------------------------------- one symbol changed
 
 
-SKIPPED = re.compile(r"\\(?:big|Big|bigg|Bigg)[lr]?|\\left|\\right|\\[,;!: ]|\\qquad|\\quad|[\s&,.{}()_^\[\]|]")
+SKIPPED = re.compile(
+    r"\\(?:big|Big|bigg|Bigg)[lr]?|\\left|\\right|\\[,;!: ]|\\qquad|\\quad|[\s&,.{}()_^\[\]|]"
+)
 OPPOSITE = {"+": "-", "-": "+", "/": " ", "\\sqrt": "", "\\max": "\\min", "\\min": "\\max"}
 OPPOSITE |= {"\\sum": "", "\\hat": "", "\\overline": "", "\\frac": "\\sqrt", "=": "+", "\\to": "="}
 OPPOSITE |= {"\\leftarrow": "=", "\\operatorname": "\\sqrt", "\\in": "+", "\\ge": "+", "\\cdot": "+"}
@@ -135,7 +151,9 @@ def changes(tokens, letters):
 
 def mutants(text, spans):
     """Copies of a text in which one symbol of one of its formulas is changed."""
-    found = [[m for m in tex.TOKEN.finditer(text, *span) if not SKIPPED.fullmatch(m[0])] for span in spans]
+    found = [
+        [m for m in tex.TOKEN.finditer(text, *span) if not SKIPPED.fullmatch(m[0])] for span in spans
+    ]
     letters = {m[0] for tokens in found for m in tokens if re.fullmatch("[A-Za-z]", m[0])}
     letters |= {m[0] for tokens in found for m in tokens if m[0] in tex.GREEK}
     for tokens in found:
@@ -146,6 +164,7 @@ def mutants(text, spans):
 def survives(name, chosen, **said):
     """Whether the comparison does not notice."""
     try:
+        require_agreement(name, chosen, **said, steps=2)  # where most end
         require_agreement(name, chosen, **said)
     except (AssertionError, EquationError):
         return False
@@ -179,7 +198,9 @@ def test_one_symbol_changed_in_a_docstring_is_noticed(name):
 # ---------------------------------------------------------------- ranges
 
 
-RANGE = re.compile(r"\S.*?(?:\\ge (?P<least>0)|\\in \[(?P<low>\d), (?P<high>\d)(?P<end>[\])]))", re.DOTALL)
+RANGE = re.compile(
+    r"\S.*?(?:\\ge (?P<least>0)|\\in \[(?P<low>\d), (?P<high>\d)(?P<end>[\])]))", re.DOTALL
+)
 RANGES = [
     (name, argument, found)
     for name, constructor in EVERY.items()
@@ -237,7 +258,9 @@ def test_the_readme_s_row(name):
 def test_the_readme_s_defaults(name):
     row, defaults = ROWS[name], equations.defaults_of(RULES[name])
     letters = equations.equations_of(RULES[name]).letters
-    said = {s[0]: float(s[1]) for f in equations_in(row[4]) for s, _ in tex.statements(f.replace(r"\ ", ""))}
+    said = {
+        s[0]: float(s[1]) for f in equations_in(row[4]) for s, _ in tex.statements(f.replace(r"\ ", ""))
+    }
     named = {letters[n]: d for n, d in defaults.items() if n in letters and isinstance(d, float) and d}
     assert said == named
     assert set(row[2].split(", ")) >= {n for n, d in defaults.items() if d is inspect.Parameter.empty}

@@ -1,4 +1,4 @@
-"""CONTRIBUTING's "Add a rule", followed to the letter in a copy of the tree: three touches, every law."""
+"""CONTRIBUTING's "Add a rule", followed to the letter in a copy of the tree."""
 
 import os
 import pathlib
@@ -13,7 +13,9 @@ from tests import cases, laws, test_equations
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGE = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a rule")[2].partition("\n## ")[0]
-AMSGRAD, EXPORT, LINE = (m[1] for m in re.finditer(r"^```\w*\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+AMSGRAD, EXPORT, LINE = (
+    m[1] for m in re.finditer(r"^```\w*\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+)
 FILES = {"amsgrad": AMSGRAD, "lion": (ROOT / "tests" / "lion.py").read_text()}
 WRONG = {  # in step, one at a time
     "the least of all": ("amsgrad", "jnp.maximum(s.largest, v)", "jnp.minimum(s.largest, v)"),
@@ -35,7 +37,7 @@ def broken(what):
     return name, FILES[name].replace(old, new)
 
 
-# ---------------------------------------------------------------- in this process: its equations, one law
+# ---------------------------------------------------------------- in this process
 
 
 def require_equations_and_oracle(name, source, monkeypatch):
@@ -86,7 +88,9 @@ def ask(tree, *arguments):
     """Runs the tests of a tree in a process of its own."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tree), *filter(None, sys.path)])}
     command = [sys.executable, "-m", "pytest", "-p", "no:xdist", *arguments]
-    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tree, env=environment, capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stdout[-3000:]
 
 

@@ -10,9 +10,12 @@ import re
 import sympy
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[A-Za-z]|\d+(?:\.\d+)?|\S")
-SIZES = re.compile(r"\\(?:(?:big|Big|bigg|Bigg)[lr]?|left|right)(?![A-Za-z])|\\[,;!: ]|\\\n|[{}]*\\textstyle")
+SIZES = re.compile(
+    r"\\(?:(?:big|Big|bigg|Bigg)[lr]?|left|right)(?![A-Za-z])|\\[,;!: ]|\\\n|[{}]*\\textstyle"
+)
 ACCENTS = ("\\hat", "\\bar", "\\tilde", "\\dot")
-GREEK = {f"\\{n}" for n in "alpha beta gamma delta epsilon eta kappa lambda mu nu rho sigma tau".split()}
+GREEK = {"\\alpha", "\\beta", "\\gamma", "\\delta", "\\epsilon", "\\eta", "\\kappa"}
+GREEK |= {"\\lambda", "\\mu", "\\nu", "\\rho", "\\sigma", "\\tau"}
 CALLS = {"\\max": 2, "\\min": 2, "\\sign": 1}
 RELATIONS = ("=", "\\leftarrow", "\\to", "\\ge", "\\in")
 TIMES = ("t", "t+1", "0")
@@ -96,19 +99,23 @@ class Parser:
             return function("abs")(self.group("|", "|"))
         if token[:1].isdigit():
             return sympy.Rational(self.take())
-        if token == "\\frac":
-            self.take()
-            top = self.argument()
-            return top / self.argument()
-        if token == "\\sqrt":
-            self.take()
-            return sympy.sqrt(self.argument())
-        if token == "\\overline":
-            self.take()
-            return function("mean")(self.group())
-        if token == "\\sum":
-            return self.sum_of_row()
-        return self.call() if token in CALLS else self.name()
+        if token in CALLS:
+            return self.call()
+        own = {"\\frac": self.quotient, "\\sqrt": self.root, "\\overline": self.mean, "\\sum": self.sum}
+        return own.get(token, self.name)()
+
+    def quotient(self):
+        self.take("\\frac")
+        top = self.argument()
+        return top / self.argument()
+
+    def root(self):
+        self.take("\\sqrt")
+        return sympy.sqrt(self.argument())
+
+    def mean(self):
+        self.take("\\overline")
+        return function("mean")(self.group())
 
     def call(self):
         name = self.take()
@@ -122,7 +129,7 @@ class Parser:
             raise EquationError(f"{name} of {len(arguments)} arguments")
         return function(name)(*arguments)
 
-    def sum_of_row(self):
+    def sum(self):
         r"""``\sum_{i=1}^{D} x_i``: over the row, of D elements."""
         for token in ("\\sum", "_", "{", "i", "=", "1", "}", "^", "{", "D", "}"):
             self.take(token)

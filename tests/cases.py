@@ -768,10 +768,10 @@ WRAPPERS = [
             rule.oracle,
             rule.terms,
             shown=rule.shown,
-            exempt=IN_ROWS[rule.name],
+            exempt=IN_ROWS.get(rule.name, ITS_MAP | dict(rule.exempt)),
         )
         for rule in RULES
-        if rule.name in IN_ROWS
+        if rule.name in IN_ROWS or (rule.rule and not rule.refuses)
     ),
     wrapper_case(
         "rows-momentum-horizon",

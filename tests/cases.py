@@ -769,6 +769,7 @@ WRAPPERS = [
             rule.terms,
             shown=rule.shown,
             exempt=IN_ROWS.get(rule.name, ITS_MAP | dict(rule.exempt)),
+            rule=rule.rule,
         )
         for rule in RULES
         if rule.name in IN_ROWS or (rule.rule and not rule.refuses)

@@ -177,6 +177,6 @@ def oracle(constructor, **options):
             n: d for n, d in defaults_of(constructor).items() if d is not inspect.Parameter.empty
         }
         numbers = defaults | options | numbers
-        return run(equations_of(constructor, **options, **numbers), gradients, numbers)[0]
+        return run(equations_of(constructor, **numbers), gradients, numbers)[0]
 
     return reference

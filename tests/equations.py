@@ -18,14 +18,14 @@ import numpy as np
 import sympy
 
 from tests.systems import System, base, run
-from tests.tex import EquationError, statements, symbol
+from tests.tex import GREEK, EquationError, statements, symbol
 
 BLOCK = re.compile(r"\.\. math::\n((?:(?: {4}.*)?\n)+)")
 INLINE = re.compile(r":math:`([^`]*)`")
 ENTRY = re.compile(r"^ {2}\*{0,2}(\w+): ((?:.*\n(?: {4}.*\n|\n(?= {4}))*))", re.MULTILINE)
 START = re.compile(r"\s*(?:\\?\w+( \w+)?\^\{\(\d\)\}\s*=\s*)+-?\d+\s*")
 SAYS = re.compile(r"=|\\to(?![a-z])")  # an equation, not a letter in prose
-HALF, X = sympy.Rational(1, 2), sympy.Symbol("x")
+HALF, X, T = sympy.Rational(1, 2), sympy.Symbol("x"), sympy.Symbol("t")
 
 
 # --- From a docstring to a system of equations
@@ -130,25 +130,41 @@ def is_root(e):
     return e.is_Pow and abs(e.exp) == HALF
 
 
-def of_row(equations):
-    r"""The system of a row of the README's table: assignments one after the other, starting at 0."""
-    done, states, letters = {}, set(), {}
+def of_row(equations, count=1):
+    r"""The system of assignments one after the other, starting at 0, as in the README's table.
+
+    ``count`` is what t is in the first step.
+    """
     parsed = [s for tex in equations for s in statements(tex)]
     for sides, relations in parsed:
-        if relations not in (["="], ["\\leftarrow"]) or not sides[0].is_Symbol:
+        if relations not in (["="], ["\\leftarrow"]) or not sides[0].is_Symbol or sides[0] == T:
             raise EquationError(f"{equations} assigns to nothing")
     kept = {sides[0] for sides, relations in parsed if relations == ["\\leftarrow"]}
-    count = sympy.Symbol("t")
-    renamed = {s: symbol(s.name, "t") for s in kept} | {count: count + 1}
-    for sides, _ in parsed:
-        value = sides[1].subs(renamed, simultaneous=True)
-        if sides[0] in kept:
-            states.add(sides[0].name)
-            renamed[sides[0]] = key = symbol(sides[0].name, "t+1")
-            done[key] = value
-        else:
-            done[sides[0]] = value
-    return System(done, dict.fromkeys(states, sympy.Integer(0)), letters)
+    done, renamed = {}, {s: symbol(s.name, "t") for s in kept} | {T: T + count}
+    for (key, value), _ in parsed:
+        value = value.subs(renamed, simultaneous=True)
+        if key in kept:
+            renamed[key] = symbol(key.name, "t+1")
+        done[renamed.get(key, key)] = value
+    return System(done, {s.name: sympy.Integer(0) for s in kept}, {})
+
+
+WORDS = {"sqrt": r"\sqrt", "max": r"\max", "min": r"\min", "mean": r"\mean", "sign": r"\sign"}
+WORDS |= {"eps": r"\epsilon", "b1": r"\beta_1", "b2": r"\beta_2"}
+WORDS |= {name.removeprefix("\\"): name for name in GREEK}
+
+
+def of_code(text):
+    """The system of "One array: p = mu p - alpha g, u = p.", up to a semicolon or the full stop."""
+    said = re.match(r"One array: ([^;]*?)(?:;|\.$)", text, re.DOTALL)
+    if not said:
+        return None
+    tex = re.sub(r"\b[a-z]+\d?\b", lambda m: WORDS.get(m[0], m[0]) + " ", said[1]).replace("**", "^")
+    tex = re.sub(r"\^\(([^()]*)\)", r"^{\1}", tex)
+    found = [re.split(r"\s*=\s*", one) for one in re.split(r",\s(?=\w\s*=)", tex)]
+    kept = {name for name, value in found if re.search(rf"(?<![\\a-z]){name}\b", value)}
+    arrows = [f"{n} \\leftarrow {v}" if n in kept else f"{n} = {v}" for n, v in found]
+    return of_row(arrows, count=0)
 
 
 # --- Of a constructor

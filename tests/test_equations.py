@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import jaxopt_slides as jos
+from jaxopt_slides._core.pair import halves
 from tests import equations, tex
 from tests.tex import EquationError
 
@@ -64,10 +65,10 @@ def numbers_of(constructor, chosen):
 
 @functools.cache
 def code(name, chosen, plain=False):
-    """The numbers, options, updates and states of a run in float64; plain: what is 0 stays so."""
+    """The numbers, options, updates and states in float64; plain: nothing at the start or in a root."""
     constructor, defaults = EVERY[name], equations.defaults_of(EVERY[name])
     numbers = numbers_of(constructor, chosen)
-    numbers |= {n: 0.0 for n in numbers if plain and defaults[n] == 0}
+    numbers |= {n: 0.0 for n in numbers if plain and n in {"eps_root", "initial_accumulator_value"}}
     options = {n: not defaults[n] for n in chosen if defaults[n] is not None}
     updates, states = [], []
     with jax.enable_x64(True):
@@ -88,13 +89,13 @@ def near(a, b):
     return np.shape(a) == np.shape(b) and np.allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
-def require_agreement(name, chosen, text=None, row=None, steps=STEPS):
-    """Raises unless a docstring, or a row of the README, gives the code's updates and states."""
-    numbers, options, updates, states = code(name, chosen, plain=row is not None)
+def require_agreement(name, chosen, text=None, short=None, steps=STEPS):
+    """Raises unless a docstring, or a short form of it, gives the code's updates and states."""
+    numbers, options, updates, states = code(name, chosen, plain=short is not None)
     defaults = equations.defaults_of(EVERY[name])
     text = text or equations.text_of(EVERY[name])
     system = equations.system(text, {**numbers, **options}, defaults)
-    system = system if row is None else equations.of_row(row)._replace(letters=system.letters)
+    system = system if short is None else short._replace(letters=system.letters)
     said, kept = equations.run(system, GRADIENTS[:steps], numbers, WEIGHTS)
     for t, (a, b) in enumerate(zip(said, updates[:steps], strict=True)):
         assert near(a, b), f"{name} {sorted(chosen)}: update {t} is {b}, the equations say {a}"
@@ -164,6 +165,10 @@ def mutants(text, spans):
 def survives(name, chosen, **said):
     """Whether the comparison does not notice."""
     try:
+        if isinstance(short := said.get("short"), str):
+            said["short"] = equations.of_code(short)
+        elif short:
+            said["short"] = equations.of_row(short)
         require_agreement(name, chosen, **said, steps=2)  # where most end
         require_agreement(name, chosen, **said)
     except (AssertionError, EquationError):
@@ -234,6 +239,32 @@ def test_a_range_is_what_the_constructor_allows(name, argument, found):
         assert not allows(float(high) + 1e-3)
 
 
+# ---------------------------------------------------------------- the rules' own classes
+
+
+def class_text(name):
+    numbers = numbers_of(EVERY[name], frozenset())
+    return inspect.getdoc(type(halves(EVERY[name](**numbers))[1].rule))
+
+
+SAID = [name for name in EVERY if re.match(r"One array: \w =", class_text(name))]
+
+
+def test_the_classes_that_say_what_they_compute():
+    others = "sgd momentum nesterov rmsprop adagrad rowwise_adagrad"
+    assert {*SAID} >= {*others.split(), *PARTS} - {"scale_by_stddev"}  # "as ScaleByRMS with ..."
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_the_docstring_of_the_class(name):
+    text = class_text(name)
+    require_agreement(name, frozenset(), short=equations.of_code(text))
+    for old, new in (("-", "+"), ("+", "-"), ("g", "w"), ("2", "3"), ("sqrt", ""), ("1", "2")):
+        for m in re.finditer(rf"(?<![a-z*]){re.escape(old)}(?![a-z])", text.partition(";")[0]):
+            mutant = f"{text[: m.start()]}{new}{text[m.end() :]}"
+            assert not survives(name, frozenset(), short=mutant), mutant
+
+
 # ---------------------------------------------------------------- the README's table
 
 
@@ -249,9 +280,9 @@ def equations_in(text):
 @pytest.mark.parametrize("name", ROWS)
 def test_the_readme_s_row(name):
     row = ROWS[name]
-    require_agreement(name, frozenset(), row=equations_in(row[3]))
+    require_agreement(name, frozenset(), short=equations.of_row(equations_in(row[3])))
     for mutant, what in mutants(row[3], [m.span(1) for m in MATHS.finditer(row[3])]):
-        assert not survives(name, frozenset(), row=equations_in(mutant)), what
+        assert not survives(name, frozenset(), short=equations_in(mutant)), what
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -16,7 +16,7 @@ SIZES = re.compile(
 ACCENTS = ("\\hat", "\\bar", "\\tilde", "\\dot")
 GREEK = {"\\alpha", "\\beta", "\\gamma", "\\delta", "\\epsilon", "\\eta", "\\kappa"}
 GREEK |= {"\\lambda", "\\mu", "\\nu", "\\rho", "\\sigma", "\\tau"}
-CALLS = {"\\max": 2, "\\min": 2, "\\sign": 1}
+CALLS = {"\\max": 2, "\\min": 2, "\\sign": 1, "\\mean": 1}
 RELATIONS = ("=", "\\leftarrow", "\\to", "\\ge", "\\in")
 TIMES = ("t", "t+1", "0")
 

@@ -55,7 +55,7 @@ class Trace(Rule):
 
 @rule
 class Ema(Rule):
-    """One array: m = beta m + (1 - beta) g, u = m or m / (1 - beta**(t + 1))."""
+    """One array: m = beta m + (1 - beta) g, u = m / (1 - beta**(t + 1)); or u = m."""
 
     decay: Any = hyperparameter(0, 1, near_one=True)
     debias: bool = option(default=True)

@@ -35,7 +35,7 @@ class Scale(_Stateless):
 
 @rule
 class ScaleBySchedule(_Stateless):
-    """One array: u = a(t) g."""
+    """One array: u = a g; a is the schedule's."""
 
     step_size_fn: Any = hyperparameter()
 

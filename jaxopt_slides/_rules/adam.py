@@ -37,7 +37,7 @@ class AdamState(NamedTuple):
 
 @rule
 class Adam(Rule):
-    """One array: m = b1 m + (1 - b1) g, s = b2 s + (1 - b2) g**2, u = -alpha m / (sqrt(s) + eps)."""
+    """One array: the docstring of :func:`adam` has the equations."""
 
     learning_rate: Any = hyperparameter(0)
     b1: Any = hyperparameter(0, 1, near_one=True)

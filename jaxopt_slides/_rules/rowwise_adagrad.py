@@ -22,7 +22,7 @@ class RowwiseAdagradState(NamedTuple):
 
 @rule
 class RowwiseAdagrad(Rule):
-    """One array: c = c + mean(g**2 of the row), u = -alpha g / (sqrt(c) + eps)."""
+    """One array: c = c + mean(g**2), u = -alpha g / (sqrt(c) + eps); the mean of a row."""
 
     learning_rate: Any = hyperparameter(0)
     eps: Any = hyperparameter(0)

@@ -20,7 +20,7 @@ class SGDState(NamedTuple):
 
 @rule
 class SGD(Rule):
-    """One array: u = -alpha g, or with momentum p = mu p - alpha g."""
+    """One array: u = -alpha g; or with momentum p = mu p - alpha g, u = p."""
 
     learning_rate: Any = hyperparameter(0)
     momentum: Any = hyperparameter(0, 1, optional=True)

@@ -1,8 +1,9 @@
 """One table of every rule and part: how to make it, its numbers, and its float64 reference.
 
-A new rule is one line in RULES or PARTS; every law in laws.py then holds for it.
+A new rule is one line in RULES, a ``rule_case``; every law in laws.py then holds for it.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 import jaxopt_slides as jos
+from jaxopt_slides._core.pair import halves
 from tests import oracle
 from tests.adapters import halved, in_head, in_rows, is_bad, part_of, poison, read
 
@@ -41,6 +43,7 @@ class Case(NamedTuple):
       exempt: the laws that do not hold for it, each with the reason.
       without: hyperparameters of which a plain 0 says "without", as in the framework of a preset, and
         makes another program.
+      rule: the rule itself, in a case whose reference is its docstring; see ``rule_case``.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Case(NamedTuple):
     refuses: str = ""
     exempt: Mapping[str, str] = NO_NAMES
     without: frozenset[str] = frozenset()
+    rule: Any = None
 
     def __repr__(self):
         return self.name
@@ -270,6 +274,33 @@ def ball_case(name, make, reference, keyword="mu", nesterov=False):
     h = RATE | {keyword: 0.9}
     shown = {keyword: "decay"}
     return Case(name, make, h, reference, linear(reference), parts=parts, parts_shown=shown)
+
+
+def documented(constructor, **options):
+    """The float64 reference that the docstring's own equations are: see equations.py."""
+
+    def reference(gradients, **h):
+        from tests import equations  # and sympy, for those who need it
+
+        return equations.oracle(constructor, **options)(gradients, **h)
+
+    return reference
+
+
+def rule_case(name, constructor, *, exempt=NO_NAMES, options=NO_NAMES, **numbers):
+    """A rule held to the equations of its docstring; what is not given keeps its default.
+
+    ``exempt`` and ``options`` are those of a Case and of the constructor. Whether and why the rule
+    refuses to coast is what it declares, and that it does what it declares is a law.
+    """
+    make, reference = with_options(constructor, **options), documented(constructor, **options)
+    defaults = {n: p.default for n, p in inspect.signature(constructor).parameters.items()}
+    numbers = {n: numbers.get(n, d) for n, d in defaults.items() if n in numbers or type(d) is float}
+    rule = halves(make(**numbers))[1].rule
+    refuses = f"cannot coast: {rule.name} {rule.idle}" if isinstance(rule.idle, str) else ""
+    return Case(
+        name, make, numbers, reference, linear(reference), refuses=refuses, exempt=exempt, rule=rule
+    )
 
 
 NESTEROV = {"nesterov": True}
@@ -737,10 +768,11 @@ WRAPPERS = [
             rule.oracle,
             rule.terms,
             shown=rule.shown,
-            exempt=IN_ROWS[rule.name],
+            exempt=IN_ROWS.get(rule.name, ITS_MAP | dict(rule.exempt)),
+            rule=rule.rule,
         )
         for rule in RULES
-        if rule.name in IN_ROWS
+        if rule.name in IN_ROWS or (rule.rule and not rule.refuses)
     ),
     wrapper_case(
         "rows-momentum-horizon",
@@ -1036,12 +1068,25 @@ CASES = [
 ]
 # A coefficient in [0, 1], which the laws also run near and at both ends.
 COEFFICIENTS = {"mu", "momentum", "decay", "rho", "b1", "b2", "first", "second", "mean_decay"}
+COEFFICIENTS |= {
+    n for c in CASES if c.rule for n, r in c.rule.hyperparameters() if (r.low, r.high) == (0, 1)
+}
 # Starting values belong to init and cannot be scheduled.
 OF_INIT = {"initial_accumulator_value"}
 # Numbers of schedules that a preset makes.
 OF_SCHEDULES = {*LINE, *EVERY, "dampening", "lr_decay"}
+
+
+def refuses_one(case):
+    """Whether a coefficient of a rule may not be 1."""
+    try:
+        return not case.tx(**dict.fromkeys(COEFFICIENTS & {*case.hyperparameters}, 1.0))
+    except ValueError:
+        return True
+
+
 # 1 - decay^t is divided by: the constructor refuses a decay of 1.
-DEBIASED = {
+DEBIASED = {c.name for c in CASES if c.rule and refuses_one(c)} | {
     c.name
     for c in CASES
     if "bias_correction" in c.name

@@ -1,6 +1,7 @@
 """Our own optimizers for the laws of jaxopt_slides.testing: one line each.
 
-A new rule, part or wrapper is one line here; every law of ``testing.LAWS`` then holds for it.
+A new part or wrapper is one line here; every law of ``testing.LAWS`` then holds for it. A new rule has
+its line in cases.py, and comes from there.
 """
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 
 import jaxopt_slides as jos
 from jaxopt_slides.testing import Subject
+from tests.cases import RULES
 
 RATE, PRESETS = {"learning_rate": 0.1}, jos.presets
 
@@ -120,3 +122,14 @@ SUBJECTS = [
     of("presets.jax_example.adagrad", PRESETS.jax_example.adagrad, step_size=0.1),
     of("schedule", lambda: jos.momentum(0.1, jos.sutskever_schedule())),
 ]
+
+
+def of_case(case):
+    """The subject of a rule's case; it couples elements if it has one number a row."""
+    rows = getattr(case.rule.State, "per_row", ())
+    return Subject(case.name, case.make, case.hyperparameters, elementwise=not rows)
+
+
+# Rules with no line of their own above.
+DERIVED = [of_case(c) for c in RULES if c.rule and c.name not in {s.name for s in SUBJECTS}]
+SUBJECTS += DERIVED

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pathlib
 import pkgutil
+import re
 import subprocess
 import sys
 import types
@@ -26,7 +27,7 @@ MODULES = ["jaxopt_slides"] + [
 PUBLIC = {
     "protocol": "GradientTransformation apply_updates chain named_chain identity set_to_zero "
     "hyperparams with_hyperparams",
-    "rules": "sgd momentum nesterov rmsprop adagrad rowwise_adagrad adadelta adam",
+    "rules": "sgd momentum nesterov rmsprop adagrad rowwise_adagrad adadelta adam",  # the first
     "parts": "scale scale_by_learning_rate scale_by_schedule trace scale_by_rms scale_by_stddev "
     "scale_by_rss ema add_decayed_weights clip clip_by_global_norm zero_nans project",
     "wrappers": "masked partition freeze apply_if_finite multi_steps average_params reduce_on_plateau "
@@ -36,7 +37,9 @@ PUBLIC = {
     "sutskever_schedule",
     "training": "make_step fit sample_batches sweep",
 }
-NAMES = sorted(name for group in PUBLIC.values() for name in group.split())
+# A rule is what stands in a file of _rules: a new one needs no entry here.
+RULES = sorted(p.stem for p in (PACKAGE / "_rules").glob("[!_]*.py"))
+NAMES = sorted({*RULES, *(name for group in PUBLIC.values() for name in group.split())})
 FLAGS = doctest.NORMALIZE_WHITESPACE  # and no ELLIPSIS: an example shows all that it prints
 
 
@@ -100,7 +103,7 @@ def test_the_page_s_python_blocks(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a block may save a file
     names = {"__name__": page}
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # as a reader has it
-        if ">>>" in source:
+        if re.search("^>>>", source, re.MULTILINE):
             run_examples(doctest.DocTestParser().get_doctest(source, names, page, page, 0))
         elif source.strip():
             exec(compile(source, page, "exec"), names)
@@ -123,6 +126,12 @@ def public_names(module):
 
 def test_the_public_names():
     assert public_names(jos) == NAMES
+
+
+def test_every_file_of_rules_is_one_rule_of_its_name():
+    assert {*PUBLIC["rules"].split()} <= {*RULES}
+    for name in RULES:
+        assert getattr(jos, name).__module__ == f"jaxopt_slides._rules.{name}"
 
 
 FRAMEWORKS = ("slides", "torch", "keras", "tf1", "optax", "jax_example")
@@ -184,26 +193,115 @@ SHARED = inspect.signature(jos.presets.keras.adadelta).parameters.keys() - {
 }
 
 
-@pytest.mark.parametrize("name", DOCUMENTED)
-def test_every_public_name_is_documented(name):
-    what = DOCUMENTED[name]
-    text = inspect.getdoc(what)
-    assert text
-    assert text[0].isupper()
+SECTIONS = ["Args:", "Attributes:", "Returns:", "Raises:", "Example:", "Note:", "References:"]
+ENTRY = re.compile(r"^  (\*{0,2}\w+): \S", re.MULTILINE)
+
+
+def sections(text):
+    """The sections of a docstring by their headings, what stands before them under an empty one."""
+    parts = re.split(rf"^({'|'.join(SECTIONS)})$\n", text, flags=re.MULTILINE)
+    assert len({*parts[1::2]}) == len(parts[1::2]), "a section stands there twice"
+    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
+
+
+def stars(argument):
+    return {argument.VAR_POSITIONAL: "*", argument.VAR_KEYWORD: "**"}.get(argument.kind, "")
+
+
+def require_house_form(what, elsewhere=()):
+    """The docstring has the form of the house; ``elsewhere`` are arguments documented by the module."""
+    text = inspect.getdoc(what) or ""
+    assert text[:1].isupper()
     assert text.splitlines()[0].endswith("."), "the first line is one sentence"
-    assert "Example:" in text
-    assert ">>>" in text
+    found = sections(text)
+    assert [*found][1:] == [s for s in SECTIONS if s in found], "sections in the order of the house"
+    assert all(part.strip() for part in found.values())
+    assert ">>>" in found["Example:"]
+    stray = re.findall(r"^\w+:$", text, re.MULTILINE)
+    assert {*stray} <= {*SECTIONS}, stray
     if inspect.isclass(what):
         return
-    arguments = list(inspect.signature(what).parameters.values())
-    assert ("Args:" in text) == bool(arguments)
-    assert not arguments or "Returns:" in text
-    if name.startswith("keras.") and "Args shared by the module's rules follow" in text:
-        arguments = [a for a in arguments if a.name not in SHARED]
+    arguments = [a for a in inspect.signature(what).parameters.values() if a.name not in elsewhere]
+    names = [f"{stars(a)}{a.name}" for a in arguments]
+    assert ENTRY.findall(found.get("Args:", "")) == names, "every argument, in the order of the call"
+    assert ("Returns:" in found) or not names
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_every_public_name_is_documented(name):
+    what, elsewhere = DOCUMENTED[name], ()
+    if name.startswith("keras.") and "Args shared by the module's rules follow" in what.__doc__:
+        elsewhere = SHARED
         assert all(f"``{n}``" in jos.presets.keras.__doc__ for n in SHARED)
-    for argument in arguments:
-        stars = {argument.VAR_POSITIONAL: "*", argument.VAR_KEYWORD: "**"}.get(argument.kind, "")
-        assert f"  {stars}{argument.name}: " in text, argument
+    require_house_form(what, elsewhere)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_s_docstring_has_every_section_and_an_equation(name):
+    text = inspect.getdoc(getattr(jos, name))
+    assert [*sections(text)] == ["", *(s for s in SECTIONS if s != "Attributes:")]
+    assert ".. math::" in sections(text)[""]  # test_equations.py compares it with the code
+
+
+def taught(form=None):
+    """A function whose docstring has the form of the house, or another one."""
+
+    def teach(rate, *, eps=0.1):
+        """Does it."""
+
+    teach.__doc__ = GOOD if form is None else form
+    return teach
+
+
+GOOD = """Does it.
+
+    Args:
+      rate: how fast,
+        at least 0.
+      eps: how carefully.
+
+    Returns:
+      What it did.
+
+    Raises:
+      ValueError: sometimes.
+
+    Example:
+      >>> None
+    """
+ARGS, RETURNS, RAISES, EXAMPLE = (p for p in GOOD.split("\n\n") if ":" in p)
+FORMS = {
+    "nothing": (GOOD, ""),
+    "no sentence": ("Does it.", "Does it"),
+    "a small letter": ("Does", "does"),
+    "an argument is missing": ("      eps: how carefully.\n", ""),
+    "an argument too many": ("eps: how", "zeta: why.\n      eps: how"),
+    "another order": (
+        "rate: how fast,\n        at least 0.\n      eps: how",
+        "eps: how.\n      rate: how",
+    ),
+    "an argument without a word": ("eps: how carefully.", "eps:"),
+    "no arguments": (f"{ARGS}\n\n", ""),
+    "no result": (f"{RETURNS}\n\n", ""),
+    "sections in another order": (f"{RETURNS}\n\n{RAISES}", f"{RAISES}\n\n{RETURNS}"),
+    "a section twice": (RAISES, f"{RAISES}\n\n{RAISES}"),
+    "a section of no house": ("Raises:", "Throws:"),
+    "an empty section": ("      ValueError: sometimes.\n", ""),
+    "no example": (EXAMPLE, ""),
+    "an example without a prompt": (">>> None", "None"),
+}
+
+
+def test_the_form_of_the_house_itself():
+    require_house_form(taught())
+
+
+@pytest.mark.parametrize("what", FORMS)
+def test_another_form_is_noticed(what):
+    old, new = FORMS[what]
+    assert old in GOOD
+    with pytest.raises((AssertionError, KeyError)):
+        require_house_form(taught(GOOD.replace(old, new)))
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
@@ -239,7 +337,7 @@ def test_signatures_and_defaults_follow_the_design(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_main_coefficients_are_positional(name):
-    if name in {*PUBLIC["rules"].split(), *PUBLIC["parts"].split()}:
+    if name in {*RULES, *PUBLIC["parts"].split()}:
         for p in inspect.signature(getattr(jos, name)).parameters.values():
             main = p.name in {"learning_rate", "mu", "decay", "momentum", "step_size", "step_size_fn"}
             main = main or p.name in {"weight_decay", "max_delta", "max_norm"}

@@ -11,7 +11,7 @@ from jaxopt_slides import testing
 from jaxopt_slides.testing.__main__ import main
 from tests import peers, toys
 from tests.reproductions import KINDS, SETUP
-from tests.subjects import SUBJECTS
+from tests.subjects import DERIVED, SUBJECTS
 
 LAWS = {law.name: law for law in testing.LAWS}
 every_law = pytest.mark.parametrize("name", LAWS)
@@ -29,7 +29,7 @@ SOME = {
 }
 
 
-@pytest.mark.parametrize("subject", [s for s in SUBJECTS if s.name in SOME], ids=repr)
+@pytest.mark.parametrize("subject", [s for s in SUBJECTS if s.name in SOME or s in DERIVED], ids=repr)
 def test_ours_pass_every_law(subject):
     verdicts = testing.judge(subject)
     assert [v.law for v in verdicts] == list(LAWS)

@@ -55,7 +55,7 @@ class Trace(Rule):
 
 @rule
 class Ema(Rule):
-    """One array: m = beta m + (1 - beta) g, u = m or m / (1 - beta**(t + 1))."""
+    """One array: m = beta m + (1 - beta) g, u = m / (1 - beta**(t + 1)); or u = m."""
 
     decay: Any = hyperparameter(0, 1, near_one=True)
     debias: bool = option(default=True)
@@ -86,15 +86,14 @@ def trace(decay: Hyperparameter, *, nesterov: bool = False) -> GradientTransform
     For every element :math:`g` of every leaf, with :math:`v^{(0)} = 0`,
 
     .. math::
-        v^{(t+1)} = \mu v^{(t)} + g^{(t)}, \qquad u^{(t)} = v^{(t+1)},
+        v^{(t+1)} = \mu v^{(t)} + g^{(t)}, \qquad u^{(t)} = v^{(t+1)}.
 
-    and with ``nesterov`` :math:`u^{(t)} = \mu v^{(t+1)} + g^{(t)}`. (Not a matrix trace.) The slides'
-    momentum is ``chain(scale_by_learning_rate(alpha), trace(mu))``; the other order has the learning
-    rate outside the velocity.
+    (Not a matrix trace.) The slides' momentum is ``chain(scale_by_learning_rate(alpha), trace(mu))``;
+    the other order has the learning rate outside the velocity.
 
     Args:
       decay: :math:`\mu \in [0, 1]`, scalar or schedule.
-      nesterov: look ahead along the new velocity.
+      nesterov: look ahead along the new velocity, :math:`u^{(t)} = \mu v^{(t+1)} + g^{(t)}`.
 
     Returns:
       A transformation whose state is a count and one float32-or-wider array ``[*shape]`` per leaf.
@@ -120,13 +119,12 @@ def ema(decay: Hyperparameter, *, debias: bool = True) -> GradientTransformation
 
     .. math::
         m^{(t+1)} = \beta m^{(t)} + (1 - \beta)\, g^{(t)}, \qquad
-        u^{(t)} = m^{(t+1)} / (1 - \beta^{t+1}),
-
-    and without ``debias`` :math:`u^{(t)} = m^{(t+1)}`.
+        u^{(t)} = m^{(t+1)} / (1 - \beta^{t+1}).
 
     Args:
-      decay: :math:`\beta \in [0, 1]`, scalar or schedule; below 1 with ``debias``.
-      debias: divide by :math:`1 - \beta^{t+1}`, so that the first average is the first update.
+      decay: :math:`\beta \in [0, 1)`, scalar or schedule; up to 1 without ``debias``.
+      debias: divide by :math:`1 - \beta^{t+1}`, so that the first average is the first update; without
+        it, :math:`u^{(t)} = m^{(t+1)}`.
 
     Returns:
       A transformation whose state is a count and one float32-or-wider array ``[*shape]`` per leaf.

@@ -111,9 +111,10 @@ def scale_by_rms(
     Args:
       decay: :math:`\beta \in [0, 1]`, scalar or schedule.
       eps: :math:`\epsilon \ge 0`, scalar or schedule, added outside the root.
-      eps_root: a second epsilon, at least 0, added inside the root.
+      eps_root: :math:`\epsilon_r \ge 0`, scalar or schedule, a second epsilon, inside the root:
+        :math:`\sqrt{x} \to \sqrt{x + \epsilon_r}`.
       initial_accumulator_value: :math:`s^{(0)} \ge 0`.
-      bias_correction: divide :math:`s` by :math:`1 - \beta^{t+1}` before use; needs
+      bias_correction: :math:`s^{(t+1)} \to s^{(t+1)} / (1 - \beta^{t+1})` in :math:`u`; needs
         :math:`\beta < 1`.
 
     Returns:
@@ -166,10 +167,11 @@ def scale_by_stddev(
     Args:
       decay: :math:`\beta \in [0, 1]`, scalar or schedule.
       eps: :math:`\epsilon \ge 0`, scalar or schedule, added outside the root.
-      eps_root: a second epsilon, at least 0, added inside the root.
+      eps_root: :math:`\epsilon_r \ge 0`, scalar or schedule, a second epsilon, inside the root:
+        :math:`\sqrt{x} \to \sqrt{x + \epsilon_r}`.
       initial_accumulator_value: :math:`s^{(0)} \ge 0`; :math:`m` starts at 0.
-      bias_correction: divide :math:`s` and :math:`m` by :math:`1 - \beta^{t+1}` before use; needs
-        :math:`\beta < 1`.
+      bias_correction: :math:`s^{(t+1)} \to s^{(t+1)} / (1 - \beta^{t+1})` and
+        :math:`m^{(t+1)} \to m^{(t+1)} / (1 - \beta^{t+1})` in :math:`u`; needs :math:`\beta < 1`.
 
     Returns:
       A transformation whose state is a count and two float32-or-wider arrays ``[*shape]`` per leaf.
@@ -210,7 +212,8 @@ def scale_by_rss(
 
     Args:
       eps: :math:`\epsilon \ge 0`, scalar or schedule, added outside the root.
-      eps_root: a second epsilon, at least 0, added inside the root.
+      eps_root: :math:`\epsilon_r \ge 0`, scalar or schedule, a second epsilon, inside the root:
+        :math:`\sqrt{x} \to \sqrt{x + \epsilon_r}`.
       initial_accumulator_value: :math:`c^{(0)} \ge 0`.
 
     Returns:

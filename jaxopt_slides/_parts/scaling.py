@@ -35,7 +35,7 @@ class Scale(_Stateless):
 
 @rule
 class ScaleBySchedule(_Stateless):
-    """One array: u = a(t) g."""
+    """One array: u = a g; a is the schedule's."""
 
     step_size_fn: Any = hyperparameter()
 
@@ -113,10 +113,10 @@ def scale_by_learning_rate(learning_rate: Hyperparameter) -> GradientTransformat
 
 
 def scale_by_schedule(step_size_fn: Schedule) -> GradientTransformation:
-    r"""Multiplies updates by a schedule's value: :math:`u^{(t)} = a(t)\, g^{(t)}`.
+    r"""Multiplies updates by a schedule's value: :math:`u^{(t)} = a_t g^{(t)}`.
 
     Args:
-      step_size_fn: a callable of the count; the first update sees count 0.
+      step_size_fn: :math:`a_t`, a callable of the count :math:`t`; the first update sees count 0.
 
     Returns:
       A transformation whose state is the count.

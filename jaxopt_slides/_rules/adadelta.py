@@ -22,7 +22,7 @@ class AdadeltaState(NamedTuple):
 
 @rule
 class Adadelta(Rule):
-    """One array: s = rho s + (1 - rho) g**2, p = g sqrt(d + eps) / sqrt(s + eps), u = -alpha p."""
+    """One array: the docstring of :func:`adadelta` has the equations."""
 
     learning_rate: Any = hyperparameter(0)
     rho: Any = hyperparameter(0, 1, near_one=True)

@@ -63,7 +63,8 @@ def adagrad(
     Args:
       learning_rate: :math:`\alpha \ge 0`, scalar or schedule.
       eps: :math:`\epsilon \ge 0`, scalar or schedule, added outside the root.
-      eps_root: a second epsilon, at least 0, added inside the root.
+      eps_root: :math:`\epsilon_r \ge 0`, scalar or schedule, a second epsilon, inside the root:
+        :math:`\sqrt{x} \to \sqrt{x + \epsilon_r}`.
       initial_accumulator_value: :math:`c^{(0)} \ge 0`.
 
     Returns:

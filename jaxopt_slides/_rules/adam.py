@@ -37,7 +37,7 @@ class AdamState(NamedTuple):
 
 @rule
 class Adam(Rule):
-    """One array: m = b1 m + (1 - b1) g, s = b2 s + (1 - b2) g**2, u = -alpha m / (sqrt(s) + eps)."""
+    """One array: the docstring of :func:`adam` has the equations."""
 
     learning_rate: Any = hyperparameter(0)
     b1: Any = hyperparameter(0, 1, near_one=True)
@@ -91,8 +91,9 @@ def adam(
         s^{(t+1)} = \beta_2 s^{(t)} + (1 - \beta_2)\,(g^{(t)})^2,
 
     .. math::
-        u^{(t)} = -\alpha\, \frac{m^{(t+1)}}{1 - \beta_1^{t+1}} \Big/
-        \biggl(\sqrt{\frac{s^{(t+1)}}{1 - \beta_2^{t+1}}} + \epsilon\biggr).
+        \hat m^{(t)} = \frac{m^{(t+1)}}{1 - \beta_1^{t+1}}, \qquad
+        \hat s^{(t)} = \frac{s^{(t+1)}}{1 - \beta_2^{t+1}}, \qquad
+        u^{(t)} = -\alpha\, \hat m^{(t)} / \bigl(\sqrt{\hat s^{(t)}} + \epsilon\bigr).
 
     The corrections undo the start at 0: the first step is :math:`\alpha` in size, as Adagrad's is.
 
@@ -101,12 +102,12 @@ def adam(
       b1: :math:`\beta_1 \in [0, 1)`, scalar or schedule, of the mean.
       b2: :math:`\beta_2 \in [0, 1)`, scalar or schedule, of the mean square.
       eps: :math:`\epsilon \ge 0`, scalar or schedule, added outside the root of the corrected mean.
-      eps_root: a second epsilon, at least 0, added inside the root.
-      nesterov: look ahead: :math:`\beta_1 m^{(t+1)} / (1 - \beta_1^{t+2}) + (1 - \beta_1)\,
-        g^{(t)} / (1 - \beta_1^{t+1})` in place of the corrected :math:`m` (NAdam).
+      eps_root: :math:`\epsilon_r \ge 0`, scalar or schedule, a second epsilon, inside the root:
+        :math:`\sqrt{x} \to \sqrt{x + \epsilon_r}`.
+      nesterov: look ahead (NAdam): :math:`\hat m^{(t)} = \beta_1 m^{(t+1)} / (1 - \beta_1^{t+2}) +
+        (1 - \beta_1)\, g^{(t)} / (1 - \beta_1^{t+1})`.
       eps_hat: add :math:`\epsilon` to the root *before* its correction, the :math:`\hat\epsilon` of the
-        paper's shorter form, :math:`\alpha \sqrt{1 - \beta_2^{t+1}} / (1 - \beta_1^{t+1}) \cdot m /
-        (\sqrt s + \hat\epsilon)`.
+        paper's shorter form: :math:`\epsilon \to \epsilon / \sqrt{1 - \beta_2^{t+1}}`.
 
     Returns:
       A transformation. Leaves ``[*shape]`` map to ``[*shape]`` in the gradient's dtype; its state is

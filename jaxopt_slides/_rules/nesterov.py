@@ -68,13 +68,14 @@ def nesterov(
 
     Under a schedule of :math:`\mu` the point looked ahead to is :math:`W + \mu_{t+1} p^{(t+1)}`, since
     the next step is the one that will be taken with :math:`\mu_{t+1}`. With ``true_lookahead`` that
-    is what stands in the parameters, :math:`u^{(t)} = \mu_{t+1} p^{(t+1)} - \alpha g^{(t)}`; without
-    it, :math:`\mu_t` is used twice, as every framework does.
+    is what stands in the parameters; without it, :math:`\mu_t` is used twice, as every framework
+    does.
 
     Args:
       learning_rate: :math:`\alpha \ge 0`, scalar or schedule.
       mu: :math:`\mu \in [0, 1]`, scalar or schedule.
-      true_lookahead: look ahead with the next step's :math:`\mu`; nothing changes while it is constant.
+      true_lookahead: look ahead with the next step's :math:`\mu`,
+        :math:`u^{(t)} = \mu_{t+1} p^{(t+1)} - \alpha g^{(t)}`; nothing changes while it is constant.
 
     Returns:
       A transformation. Leaves ``[*shape]`` map to ``[*shape]`` in the gradient's dtype; its state is

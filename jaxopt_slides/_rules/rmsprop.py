@@ -123,14 +123,18 @@ def rmsprop(
       learning_rate: :math:`\alpha \ge 0`, scalar or schedule.
       decay: :math:`\beta \in [0, 1]`, scalar or schedule.
       eps: :math:`\epsilon \ge 0`, scalar or schedule, added outside the root.
-      centered: subtract the squared running mean of the gradients, :math:`s - m^2` under the root.
-      momentum: :math:`\mu \in [0, 1]`, scalar or schedule; then
-        :math:`v \leftarrow \mu v - \alpha g / (\sqrt{s} + \epsilon)` and :math:`u = v`. None keeps
-        no velocity.
-      nesterov: look ahead along the new velocity. It needs ``momentum``.
-      bias_correction: divide :math:`s` (and :math:`m`) by :math:`1 - \beta^{t+1}` before use. It
-        needs :math:`\beta < 1`.
-      eps_root: a second epsilon, at least 0, added inside the root.
+      centered: subtract the squared running mean of the gradients,
+        :math:`s^{(t+1)} \to s^{(t+1)} - (m^{(t+1)})^2` under the root, with
+        :math:`m^{(t+1)} = \beta m^{(t)} + (1 - \beta)\,g^{(t)}` and :math:`m^{(0)} = 0`.
+      momentum: :math:`\mu \in [0, 1]`, scalar or schedule. Then :math:`u^{(t)} = v^{(t+1)}`, where
+        :math:`v^{(t+1)} = \mu v^{(t)} - \alpha\, g^{(t)} / \bigl(\sqrt{s^{(t+1)}} + \epsilon\bigr)` and
+        :math:`v^{(0)} = 0`. None keeps no velocity.
+      nesterov: look ahead along the new velocity, :math:`u^{(t)} = \mu v^{(t+1)} - \alpha\, g^{(t)} /
+        \bigl(\sqrt{s^{(t+1)}} + \epsilon\bigr)`. It needs ``momentum``.
+      bias_correction: :math:`s^{(t+1)} \to s^{(t+1)} / (1 - \beta^{t+1})` under the root, and if
+        centered :math:`m^{(t+1)} \to m^{(t+1)} / (1 - \beta^{t+1})`. It needs :math:`\beta < 1`.
+      eps_root: :math:`\epsilon_r \ge 0`, scalar or schedule, a second epsilon, inside the root:
+        :math:`\sqrt{x} \to \sqrt{x + \epsilon_r}`.
       initial_accumulator_value: :math:`s^{(0)} \ge 0`.
 
     Returns:

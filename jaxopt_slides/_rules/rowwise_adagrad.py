@@ -22,7 +22,7 @@ class RowwiseAdagradState(NamedTuple):
 
 @rule
 class RowwiseAdagrad(Rule):
-    """One array: c = c + mean(g**2 of the row), u = -alpha g / (sqrt(c) + eps)."""
+    """One array: c = c + mean(g**2), u = -alpha g / (sqrt(c) + eps); the mean of a row."""
 
     learning_rate: Any = hyperparameter(0)
     eps: Any = hyperparameter(0)
@@ -67,7 +67,8 @@ def rowwise_adagrad(
     Args:
       learning_rate: :math:`\alpha \ge 0`, scalar or schedule.
       eps: :math:`\epsilon \ge 0`, scalar or schedule, added outside the root.
-      eps_root: a second epsilon, at least 0, added inside the root.
+      eps_root: :math:`\epsilon_r \ge 0`, scalar or schedule, a second epsilon, inside the root:
+        :math:`\sqrt{x} \to \sqrt{x + \epsilon_r}`.
       initial_accumulator_value: :math:`c^{(0)} \ge 0`.
 
     Returns:

@@ -20,7 +20,7 @@ class SGDState(NamedTuple):
 
 @rule
 class SGD(Rule):
-    """One array: u = -alpha g, or with momentum p = mu p - alpha g."""
+    """One array: u = -alpha g; or with momentum p = mu p - alpha g, u = p."""
 
     learning_rate: Any = hyperparameter(0)
     momentum: Any = hyperparameter(0, 1, optional=True)
@@ -62,8 +62,11 @@ def sgd(
 
     Args:
       learning_rate: :math:`\alpha \ge 0`, scalar or schedule.
-      momentum: :math:`\mu \in [0, 1]`, scalar or schedule; None, the default, keeps no velocity.
-      nesterov: look ahead along the new velocity. It needs ``momentum``.
+      momentum: :math:`\mu \in [0, 1]`, scalar or schedule. Then :math:`u^{(t)} = p^{(t+1)}`, where
+        :math:`p^{(t+1)} = \mu p^{(t)} - \alpha g^{(t)}` and :math:`p^{(0)} = 0`. None, the default,
+        keeps no velocity.
+      nesterov: look ahead along the new velocity, :math:`u^{(t)} = \mu p^{(t+1)} - \alpha g^{(t)}`.
+        It needs ``momentum``.
 
     Returns:
       A transformation. Leaves ``[*shape]`` map to ``[*shape]`` in the gradient's dtype; its state is

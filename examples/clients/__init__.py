@@ -1,0 +1,1 @@
+"""A short script for every library that trains with our optimizers, or lends ours its parts."""

@@ -1,9 +1,13 @@
 """What MkDocs calls: the reference's pages, links to files beside the pages, mathematics as MathML."""
 
+import ast
+import functools
 import html
 import posixpath
 import re
 import sys
+import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import names
 
 ROOT = Path(__file__).parents[2]
+CODE = re.compile(r"<!-- code: (\S+) (\S+) -->")
 LINK = re.compile(r"(\]\()([^)#\s]+)([)#])")
 MATH = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
@@ -45,7 +50,24 @@ def on_files(files: Files, config: Any) -> Files:
         blocks = "".join(f"\n::: {path}\n" for path in of)
         files.append(File.generated(config, uri, content=f"# {title}\n{about}{blocks}"))
     files.append(File.generated(config, "api/index.md", content="\n".join(index) + "\n"))
+    for name, picture in pictures().items():
+        files.append(File.generated(config, f"pictures/{name}.png", content=picture))
     return files
+
+
+@functools.cache
+def pictures() -> dict[str, bytes]:
+    """Every rule beside SGD in one race down the long narrow valley."""
+    from jaxopt_slides import landscapes, viz
+
+    optimizers = viz.usual_optimizers(landscapes.valley)
+    paths, found = viz.race(landscapes.valley, optimizers, steps=40), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in optimizers.keys() - {"sgd"}:
+            out = Path(folder, f"{name}.png")
+            viz.contour_race(landscapes.valley, {n: paths[n] for n in ("sgd", name)}, out)
+            found[name] = out.read_bytes()
+    return found
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
@@ -58,7 +80,17 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
             return found[0]
         return f"{found[1]}{config.extra['source']}{target}{found[3]}"
 
-    return LINK.sub(led, markdown)
+    return LINK.sub(led, CODE.sub(_code, markdown))
+
+
+def _code(found: re.Match[str]) -> str:
+    """The source of a function or of a class's method, as it is in the package."""
+    text = (names.PACKAGE / found[1]).read_text(encoding="utf-8")
+    body: Any = ast.parse(text)
+    for name in found[2].split("."):
+        body = next(n for n in body.body if getattr(n, "name", "") == name)
+    lines = text.splitlines()[body.lineno - 1 : body.end_lineno]
+    return "```python\n" + textwrap.dedent("\n".join(lines)) + "\n```"
 
 
 def on_page_content(html_text: str, page: Any, **_: Any) -> str:

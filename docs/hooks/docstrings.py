@@ -10,7 +10,7 @@ import griffe
 sys.path.insert(0, str(Path(__file__).parent))
 import names
 
-BLOCK = re.compile(r"^( *)\.\. math::\n((?:\1 {4}.*\n?|[ ]*\n(?=\1 {4}))+)", re.MULTILINE)
+BLOCK = re.compile(r"^( *)\.\. math::(?: (.+)\n|\n((?:\1 {4}.*\n?|[ ]*\n(?=\1 {4}))+))", re.MULTILINE)
 MATH = re.compile(r":math:`([^`]*)`")
 ROLE = re.compile(r":(?:func|class|mod|data):`([^`]*)`")
 EXAMPLE = re.compile(r"^Example:$", re.MULTILINE)
@@ -34,7 +34,7 @@ def as_markdown(text: str) -> str:
 
 
 def _displayed(found: re.Match[str]) -> str:
-    lines = textwrap.dedent(found[2]).strip()
+    lines = found[2] or textwrap.dedent(found[3]).strip()
     return textwrap.indent(f"\n$$\n{lines}\n$$\n", found[1])
 
 

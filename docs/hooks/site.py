@@ -17,6 +17,13 @@ from mkdocs.structure.files import File, Files
 sys.path.insert(0, str(Path(__file__).parent))
 import names
 
+ABOUT = """
+::: jaxopt_slides.{}
+    options:
+      show_root_heading: false
+      show_root_toc_entry: false
+      show_source: false
+"""
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(r"<!-- code: (\S+) (\S+) -->")
 LINK = re.compile(r"(\]\()([^)#\s]+)([)#])")
@@ -45,8 +52,7 @@ def on_files(files: Files, config: Any) -> Files:
     for uri, (title, of) in names.pages().items():
         links = ", ".join(f"[`{p.rpartition('.')[2]}`][{p}]" for p in of)
         index.append(f"| [{title}]({posixpath.basename(uri)}) | {links} |")
-        module = names.PACKAGE / title.replace(".", "/")
-        about = "" if title[0].isupper() or not of else f"\n::: jaxopt_slides.{title}\n    options:\n      show_root_heading: false\n      show_root_toc_entry: false\n      show_source: false\n"
+        about = "" if title[0].isupper() else ABOUT.format(title)
         blocks = "".join(f"\n::: {path}\n" for path in of)
         files.append(File.generated(config, uri, content=f"# {title}\n{about}{blocks}"))
     files.append(File.generated(config, "api/index.md", content="\n".join(index) + "\n"))
@@ -70,7 +76,7 @@ def pictures() -> dict[str, bytes]:
     return found
 
 
-def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """Links to files outside the pages lead to the source."""
     folder = posixpath.dirname(page.file.src_uri)
 
@@ -89,14 +95,17 @@ def _code(found: re.Match[str]) -> str:
     body: Any = ast.parse(text)
     for name in found[2].split("."):
         body = next(n for n in body.body if getattr(n, "name", "") == name)
-    lines = text.splitlines()[body.lineno - 1 : body.end_lineno]
+    lines = text.splitlines()
+    if ast.get_docstring(body):
+        lines[body.body[0].lineno - 1 : body.body[0].end_lineno] = []
+        body.end_lineno -= body.body[0].end_lineno - body.body[0].lineno + 1
+    lines = lines[body.lineno - 1 : body.end_lineno]
     return "```python\n" + textwrap.dedent("\n".join(lines)) + "\n```"
 
 
-def on_page_content(html_text: str, page: Any, **_: Any) -> str:
+def on_page_content(content: str, **_: Any) -> str:
     """Mathematics as MathML, which browsers draw by themselves."""
-    del page
-    return MATH.sub(_mathml, html_text)
+    return MATH.sub(_mathml, content)
 
 
 def _mathml(found: re.Match[str]) -> str:

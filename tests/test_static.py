@@ -248,3 +248,11 @@ def test_arrays_become_static_again():
 def test_arrays_in_float64(x64):
     (rate,) = jax.tree.leaves(jos.as_arrays(jos.sgd(0.1)))
     assert (rate.dtype, float(rate)) == (jnp.float64, 0.1)
+
+
+def test_as_arrays_reaches_what_as_static_has_fixed():
+    inside = jos.chain(jos.clip(1.0), jos.as_static(jos.momentum(0.5)))
+    for tx, numbers in [(jos.as_static(jos.momentum(0.5)), [0.5, 0.9]), (inside, [1.0, 0.5, 0.9])]:
+        leaves = jax.tree.leaves(jos.as_arrays(tx))
+        assert [float(x) for x in leaves] == pytest.approx(numbers)
+        assert all(isinstance(x, jax.Array) for x in leaves)

@@ -102,7 +102,7 @@ def as_static(tx: GradientTransformation) -> GradientTransformation:
 
 
 def as_arrays(tx: GradientTransformation) -> GradientTransformation:
-    """The same optimizer with every hyperparameter an array.
+    """The same optimizer with every hyperparameter an array, those that :func:`as_static` fixed too.
 
     For what treats Python floats as static, such as ``eqx.filter_jit``, which otherwise compiles once
     for every learning rate. To ``jax.jit`` an array and a float are two different programs.
@@ -120,8 +120,15 @@ def as_arrays(tx: GradientTransformation) -> GradientTransformation:
       >>> jax.tree.leaves(as_arrays(momentum(0.1)))
       [Array(0.1, dtype=float32), Array(0.9, dtype=float32)]
     """
-    of_init, of_update = as_halves("as_arrays: tx", tx)
+    of_init, of_update = map(thawed, as_halves("as_arrays: tx", tx))
     return transformation(jax.tree.map(_array, of_init), jax.tree.map(_array, of_update))
+
+
+def thawed(node: Node) -> Node:
+    """The node without what :func:`as_static` has fixed in it."""
+    if isinstance(node, Static):
+        return thawed(node.inner)
+    return node.with_children([thawed(child) for _, child in node.children()])
 
 
 def _array(x: Any) -> jax.Array:

@@ -204,7 +204,7 @@ def run_pytest(test: str) -> str:
     import pytest
 
     failed, output = Failed(), io.StringIO()
-    options = ["-x", "--assert=plain", "-p", "no:xdist", "--rootdir", str(TESTS.parent)]
+    options = ["-x", "--assert=plain", "-p", "no:xdist", "-m", "", "--rootdir", str(TESTS.parent)]
     options += ["-c", str(TESTS.parent / "pyproject.toml")]
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         status = pytest.main([*options, str(TESTS / test)], plugins=[failed])

@@ -190,10 +190,10 @@ def test_powers_of_a_vector_of_k(x64):
     assert pattern == (3, ((0, 1), (1, 1), (2, 2)))
     step = pattern.entries(jnp.asarray(change))
     got = pattern.powers(step, jnp.asarray(KS))
-    for n, entry in enumerate(got):
+    one_by_one = [pattern.powers(step, jnp.asarray(k)) for k in KS]
+    for entry, *alone in zip(got, *one_by_one, strict=True):
         assert entry.shape == KS.shape
-        one_by_one = [pattern.powers(step, jnp.asarray(k))[n] for k in KS]
-        np.testing.assert_allclose(entry, one_by_one, rtol=1e-15)
+        np.testing.assert_allclose(entry, alone, rtol=1e-15)
     x = Fraction(float(np.float64(mu) - 1)) + 1
     exact = [float(Fraction(mu) * (1 - x ** int(k)) / (1 - x)) for k in KS]
     np.testing.assert_allclose(got[0], exact, rtol=1e-12)

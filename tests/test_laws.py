@@ -8,14 +8,37 @@ import pytest
 
 import jaxopt_slides as jos
 from tests import laws
-from tests.cases import CASES, WRAPPERS
+from tests.cases import CASES, PRESETS, WRAPPERS, Case
+
+# What CI leaves to .ci/full: tables beside those of momentum, RMSProp and Adagrad, and of presets, which are
+# compositions of what has been asked already, the laws that compile most.
+LEFT = {"rows-sgd", "rows-nesterov", "rows-momentum-horizon"}
+LONG = {
+    "coasts_or_refuses",
+    "hypergradient",
+    "hypergradient_at_rest",
+    "under_transformations",
+    "dtypes",
+}
+LONG |= {"vmapped_constructor", "schedules_anywhere", "chain_is_associative"}
+
+
+def is_left(law, case):
+    """Whether a law of a case is marked slow."""
+    return case.name in LEFT or (case in PRESETS and laws.name_of(law) in LONG)
+
 
 # The law outermost, so that pytest -x and the timing report go law by law.
-PAIRS = [(law, case) for law in laws.LAWS for case in CASES if law in laws.laws_of(case)]
+PAIRS = [
+    pytest.param(law, case, marks=[pytest.mark.slow] if is_left(law, case) else [])
+    for law in laws.LAWS
+    for case in CASES
+    if law in laws.laws_of(case)
+]
 
 
 @pytest.mark.parametrize(
-    ("law", "case"), PAIRS, ids=[f"{laws.name_of(law)}-{case}" for law, case in PAIRS]
+    ("law", "case"), PAIRS, ids=lambda x: x.name if isinstance(x, Case) else laws.name_of(x)
 )
 def test_law(law, case):
     law(case)

@@ -581,7 +581,7 @@ def test_the_check_catches_a_copy():
     assert copies(compiled(careless, *arguments))
 
 
-@pytest.mark.parametrize("horizon", [None, 64])
+@pytest.mark.parametrize("horizon", [None, pytest.param(64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["adagrad", "momentum", "rmsprop-momentum", "decoupled"])
 @pytest.mark.parametrize("axis", [AxisType.Auto, AxisType.Explicit], ids=lambda a: a.name)
 def test_a_table_sharded_by_rows(axis, name, horizon):

@@ -60,7 +60,7 @@ HYPER = {
 }
 
 
-@pytest.mark.parametrize("name", HYPER)
+@pytest.mark.parametrize("name", ["rmsprop", pytest.param("decay", marks=pytest.mark.slow), "horizon"])
 def test_hypergradients(name, x64):
     """Of a function of all rows after 60 steps; some rows are never touched."""
     make, horizon = HYPER[name]

@@ -13,6 +13,7 @@ Example:
 
 import dataclasses
 import math
+import typing as _typing
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxopt_slides._core.spelling import no_such_name as _no_such_name
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.words import as_integer, shown
 
 Point = tuple[float, ...]
@@ -183,6 +186,7 @@ class _Quadratic:
         return 0.5 * (last * x**2 + first * y**2 + jnp.sum(jnp.asarray(between, w.dtype) * w[2:] ** 2))
 
 
+@public
 def quadratic(condition_number: float = 25.0, angle: float = 0.0, dimension: int = 2) -> Landscape:
     r"""A bowl :math:`f(w) = \tfrac12 w^\top H w` with curvatures from 1 to :math:`\kappa`.
 
@@ -219,3 +223,10 @@ def quadratic(condition_number: float = 25.0, angle: float = 0.0, dimension: int
     box = ((-2.0, 2.0), (-2.0, 2.0))
     start = (-1.6, *[1.0] * (known - 1))
     return Landscape(name, function, start, box, ((0.0,) * known,))
+
+
+if not _typing.TYPE_CHECKING:  # to a type checker a misspelt name stays an error
+
+    def __getattr__(name: str) -> _typing.Any:
+        """What is not there is answered with what was meant."""
+        raise _no_such_name(__name__, name)

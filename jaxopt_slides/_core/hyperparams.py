@@ -11,6 +11,7 @@ from jaxopt_slides._core.node import Node
 from jaxopt_slides._core.numbers import NearOne, Range, number
 from jaxopt_slides._core.pair import halves, transformation
 from jaxopt_slides._core.rule import Rule, value_of
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 
@@ -73,6 +74,7 @@ def _key(key: Any) -> str:
     return str(next(getattr(key, a) for a in ("key", "name", "idx") if hasattr(key, a)))
 
 
+@public
 def hyperparams(
     tx: GradientTransformation, state: PyTree = None, *, gradient: bool = False
 ) -> dict[str, Any]:
@@ -130,6 +132,7 @@ def fields_at(node: Node, state: PyTree, labels: tuple[str, ...] = ()) -> Iterat
         yield from fields_at(child, s, (*labels, label))
 
 
+@public
 def with_hyperparams(tx: GradientTransformation, **changes: Any) -> GradientTransformation:
     """A copy of an optimizer with some hyperparameters changed.
 

@@ -18,6 +18,7 @@ from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.rule import Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree, Schedule
 from jaxopt_slides._core.words import as_integer, shown
 
@@ -106,6 +107,7 @@ def divided(x: jax.Array, n: jax.Array) -> jax.Array:
         return x / n.astype(real(x.dtype))
 
 
+@public
 def multi_steps(inner: Any, every_k: int | Schedule) -> GradientTransformation:
     r"""Updates once in ``every_k`` calls, with the mean of the gradients since the last update.
 

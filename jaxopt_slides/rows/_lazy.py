@@ -12,6 +12,7 @@ from jaxopt_slides._core.dtypes import cast, dtypes_of, real, widen
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import halves, transformation
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import require_at_least
 from jaxopt_slides._parts.checked import Checked, CheckedState
@@ -228,6 +229,7 @@ def _row_updates(view: View, u: jax.Array, moves: bool) -> RowUpdates:
     return RowUpdates(view.target, view.raw, change, moves, view.name)
 
 
+@public
 def lazy(inner: Any, *, horizon: int | None = None) -> GradientTransformation:
     r"""Updates the rows of tables that a step touches, on the trajectory of a dense optimizer.
 

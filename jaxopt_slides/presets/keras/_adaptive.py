@@ -1,5 +1,6 @@
 """Keras's RMSprop, Adagrad, Adadelta and Adam."""
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._rules import adadelta as _adadelta
 from jaxopt_slides._rules import adagrad as _adagrad
@@ -19,6 +20,7 @@ from jaxopt_slides.presets.keras._shared import with_shared_arguments
 
 
 @with_shared_arguments
+@public
 def rmsprop(
     learning_rate: Hyperparameter = 0.001,
     rho: Hyperparameter = 0.9,
@@ -70,6 +72,7 @@ def rmsprop(
 
 
 @with_shared_arguments
+@public
 def adagrad(
     learning_rate: Hyperparameter = 0.001,
     initial_accumulator_value: Hyperparameter = 0.1,
@@ -110,6 +113,7 @@ def adagrad(
 
 
 @with_shared_arguments
+@public
 def adadelta(
     learning_rate: Hyperparameter = 0.001,
     rho: Hyperparameter = 0.95,
@@ -144,6 +148,7 @@ def adadelta(
 
 
 @with_shared_arguments
+@public
 def adam(
     learning_rate: Hyperparameter = 0.001,
     beta_1: Hyperparameter = 0.9,

@@ -125,14 +125,14 @@ def _noisy_bowl(w, noise):
     return 0.5 * jnp.sum(w**2) + jnp.sum(noise * w)
 
 
-valley = Landscape(
+valley: Landscape = Landscape(
     "long narrow valley", _valley, (-9.0, 1.6), ((-10.0, 10.0), (-2.5, 2.5)), ((0.0, 0.0),)
 )
-beale = Landscape("Beale", _beale, (1.0, 1.5), ((-4.5, 4.5), (-4.5, 4.5)), ((3.0, 0.5),))
-rosenbrock = Landscape(
+beale: Landscape = Landscape("Beale", _beale, (1.0, 1.5), ((-4.5, 4.5), (-4.5, 4.5)), ((3.0, 0.5),))
+rosenbrock: Landscape = Landscape(
     "Rosenbrock", _rosenbrock, (-1.2, 1.0), ((-2.0, 2.0), (-1.0, 3.0)), ((1.0, 1.0),)
 )
-himmelblau = Landscape(
+himmelblau: Landscape = Landscape(
     "Himmelblau",
     _himmelblau,
     (-0.5, -1.5),
@@ -144,10 +144,10 @@ himmelblau = Landscape(
         (3.584428340330492, -1.848126526964404),
     ),
 )
-saddle = Landscape(
+saddle: Landscape = Landscape(
     "saddle", _saddle, (0.001, 1.0), ((-1.5, 1.5), (-1.2, 1.2)), ((0.0, 0.0),), is_minimum=False
 )
-monkey_saddle = Landscape(
+monkey_saddle: Landscape = Landscape(
     "monkey saddle",
     _monkey_saddle,
     (0.5, 0.001),
@@ -155,7 +155,7 @@ monkey_saddle = Landscape(
     ((0.0, 0.0),),
     is_minimum=False,
 )
-noisy_bowl = Landscape(
+noisy_bowl: Landscape = Landscape(
     "noisy bowl", _noisy_bowl, (2.0, -1.5), ((-3.0, 3.0), (-3.0, 3.0)), ((0.0, 0.0),), noisy=True
 )
 

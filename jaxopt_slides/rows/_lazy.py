@@ -121,7 +121,7 @@ class Lazy(Wrapper):
         return TableState(stamps, maps, since, next_row)
 
     def __repr__(self) -> str:
-        return f"lazy({self.inner!r}{'' if self.horizon is None else f', horizon={self.horizon}'})"
+        return f"rows.lazy({self.inner!r}{'' if self.horizon is None else f', horizon={self.horizon}'})"
 
 
 def _require_known(owner: str, gradients: PyTree, step: Any) -> None:

@@ -26,6 +26,7 @@ ALIKE = [
         "mu momentum mass beta",
         "eps epsilon e",
         "nesterov use_nesterov",
+        "transition_steps decay_steps steps",
         "max_norm clip_norm global_clipnorm clipnorm",
         "max_delta clip_value clipvalue",
     )
@@ -36,7 +37,7 @@ ADVICE = {  # arguments of other libraries' optimizers that are transformations 
     "clip_norm": "chain(clip_by_global_norm(max_norm), {0}(...))",
     "global_clipnorm": "chain(clip_by_global_norm(max_norm), {0}(...))",
     "clipvalue": "chain(clip(max_delta), {0}(...))",
-    "nesterov": "nesterov(learning_rate, mu)",
+    "momentum: nesterov": "nesterov(learning_rate, mu)",
     "params": "{0}(...).init(params)",
 }
 NAMES = {  # names elsewhere, folded, of what has another name here
@@ -46,6 +47,8 @@ NAMES = {  # names elsewhere, folded, of what has another name here
     "multitransform": "partition",
     "clipgradnorm": "clip_by_global_norm",
     "clipgradvalue": "clip",
+    "loadstatedict": "load_state",
+    "statedict": "to_state_dict",
     "pytorch": "torch",
     "tensorflow": "tf1",
     "jax": "jax_example",
@@ -62,9 +65,8 @@ def public(function: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except TypeError as error:
-            in_the_call = error.__traceback__ and error.__traceback__.tb_next is None
-            if in_the_call and (text := _wrong_keyword(function, args, kwargs)):
+        except TypeError:
+            if text := _wrong_keyword(function, args, kwargs):
                 raise TypeError(text) from None
             raise
 
@@ -84,8 +86,9 @@ def _wrong_keyword(
     text = f"{name}: no argument {wrong[0]!r}; "
     if guess := argument_meant(wrong[0], free):
         return f"{text}did you mean {guess!r}?"
-    if wrong[0] in ADVICE and {*ALIKE[0]} & {*parameters}:  # it has a learning rate: an optimizer
-        return f"{text}did you mean {ADVICE[wrong[0]].format(name)}?"
+    advice = ADVICE.get(wrong[0]) or ADVICE.get(f"{name}: {wrong[0]}")
+    if advice and {*ALIKE[0]} & {*parameters}:  # it has a learning rate: an optimizer
+        return f"{text}did you mean {advice.format(name)}?"
     return f"{text}it takes {', '.join(parameters) or 'none'}."
 
 
@@ -100,11 +103,12 @@ def argument_meant(name: str, known: Iterable[str]) -> str | None:
     """The argument that was meant: the same thing under another name, or one that is spelt alike."""
     known = list(known)
     alike = (k for group in ALIKE if name in group for k in group if k in known)
-    return next(alike, None) or close(name, known, 0.5)
+    return next(alike, None) or close(name, known)
 
 
-def close(name: str, known: Iterable[str], least: float = 0.7) -> str | None:
+def close(name: str, known: Iterable[str]) -> str | None:
     """The name that is spelt most alike, whatever its case and underscores."""
+    least = 0.5 if len(name) <= 3 else 0.65
     folded = {_fold(k): k for k in known}
     best = difflib.get_close_matches(_fold(name), folded, 1, least)
     return folded[best[0]] if best else None

@@ -19,8 +19,8 @@ from jaxopt_slides.presets._arguments import (
 from jaxopt_slides.presets.keras._shared import with_shared_arguments
 
 
-@with_shared_arguments
 @public
+@with_shared_arguments
 def rmsprop(
     learning_rate: Hyperparameter = 0.001,
     rho: Hyperparameter = 0.9,
@@ -71,8 +71,8 @@ def rmsprop(
     return _rmsprop.rmsprop(learning_rate, rho, **knobs)
 
 
-@with_shared_arguments
 @public
+@with_shared_arguments
 def adagrad(
     learning_rate: Hyperparameter = 0.001,
     initial_accumulator_value: Hyperparameter = 0.1,
@@ -112,8 +112,8 @@ def adagrad(
     return _adagrad.adagrad(learning_rate, eps=0.0, eps_root=epsilon, **start)
 
 
-@with_shared_arguments
 @public
+@with_shared_arguments
 def adadelta(
     learning_rate: Hyperparameter = 0.001,
     rho: Hyperparameter = 0.95,
@@ -147,8 +147,8 @@ def adadelta(
     return _adadelta.adadelta(learning_rate, rho=rho, eps=epsilon)
 
 
-@with_shared_arguments
 @public
+@with_shared_arguments
 def adam(
     learning_rate: Hyperparameter = 0.001,
     beta_1: Hyperparameter = 0.9,

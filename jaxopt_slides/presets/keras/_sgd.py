@@ -7,8 +7,8 @@ from jaxopt_slides.presets._arguments import FRACTION, POSITIVE, on, require_fla
 from jaxopt_slides.presets.keras._shared import with_shared_arguments
 
 
-@with_shared_arguments
 @public
+@with_shared_arguments
 def sgd(
     learning_rate: Hyperparameter = 0.01, momentum: Hyperparameter = 0.0, nesterov: bool = False
 ) -> GradientTransformation:

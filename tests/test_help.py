@@ -174,6 +174,10 @@ KEYWORDS = [
     (lambda: jos.rmsprop(lr=0.1), "rmsprop: no argument 'lr'; did you mean 'learning_rate'?"),
     (lambda: jos.rmsprop(alpha=0.1), "rmsprop: no argument 'alpha'; did you mean 'learning_rate'?"),
     (lambda: jos.rmsprop(0.1, alpha=0.99), "rmsprop: no argument 'alpha'; did you mean 'decay'?"),
+    (
+        lambda: jos.rmsprop(learning_rate=0.1, alpha=0.99),
+        "rmsprop: no argument 'alpha'; did you mean 'decay'?",
+    ),
     (lambda: jos.rmsprop(0.1, beta=0.9), "rmsprop: no argument 'beta'; did you mean 'decay'?"),
     (lambda: jos.rmsprop(0.1, rho=0.9), "rmsprop: no argument 'rho'; did you mean 'decay'?"),
     (lambda: jos.rmsprop(0.1, epsilon=0.9), "rmsprop: no argument 'epsilon'; did you mean 'eps'?"),

@@ -30,6 +30,13 @@ usable_python() {
   "$1" -c 'import sys, venv, ensurepip; sys.exit(print(sys.executable) if sys.version_info >= (3, 11) else 1)' 2>/dev/null
 }
 
+# pyenv_python python3.N: the same for the newest 3.N that pyenv has installed, on PATH or not.
+pyenv_python() {
+  local path
+  path=$(ls -d "${PYENV_ROOT:-$HOME/.pyenv}/versions/${1#python}".*/bin/python 2>/dev/null | sort -V | tail -n 1)
+  [[ -n $path ]] && usable_python "$path"
+}
+
 # find_python NAME...: makes the first usable one the `python3` on PATH.
 find_python() {
   local name path

@@ -19,6 +19,7 @@ from jaxopt_slides._core.chain import identity as identity
 from jaxopt_slides._core.chain import named_chain as named_chain
 from jaxopt_slides._core.hyperparams import hyperparams as hyperparams
 from jaxopt_slides._core.hyperparams import with_hyperparams as with_hyperparams
+from jaxopt_slides._core.spelling import no_such_name as _no_such_name
 from jaxopt_slides._core.types import GradientTransformation as GradientTransformation
 
 # wrappers
@@ -84,11 +85,13 @@ __version__ = "0.1.0"
 _MODULES = ("diagnostics", "landscapes", "presets", "viz")
 
 
-def __getattr__(name: str) -> _typing.Any:
-    """Imports the modules that not every program needs when they are first asked for."""
-    if name in _MODULES:
-        return _importlib.import_module(f"jaxopt_slides.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not _typing.TYPE_CHECKING:  # to a type checker a misspelt name stays an error
+
+    def __getattr__(name: str) -> _typing.Any:
+        """Imports the modules that not every program needs when they are first asked for."""
+        if name in _MODULES:
+            return _importlib.import_module(f"jaxopt_slides.{name}")
+        raise _no_such_name(__name__, name)
 
 
 def __dir__() -> list[str]:

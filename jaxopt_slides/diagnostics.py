@@ -4,6 +4,7 @@ They take what :func:`fit` records, or an optimizer's state, and return NumPy or
 here changes a run.
 """
 
+import typing as _typing
 from typing import Any
 
 import jax
@@ -11,12 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_slides._core.dtypes import widen
+from jaxopt_slides._core.spelling import no_such_name as _no_such_name
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import PyTree
 from jaxopt_slides._core.words import shown
 
 ACCUMULATORS = ("sum_of_squares", "mean_square")
 
 
+@public
 def effective_learning_rate(tx: Any, state: PyTree, params: PyTree = None, **extra: Any) -> PyTree:
     r"""What the next update multiplies a small gradient by: :math:`-\partial u / \partial g` at 0.
 
@@ -74,6 +78,7 @@ def _accumulator(state: PyTree) -> PyTree:
     return found[0] if len(found) == 1 else None
 
 
+@public
 def spread(tree: PyTree, *, rows: bool = False) -> PyTree:
     """The decades between the largest and the smallest size of each leaf.
 
@@ -109,6 +114,7 @@ def _decades(sizes: np.ndarray) -> float:
     return float(np.round(np.log10(sizes.max()) - np.log10(sizes.min()), 12)) if sizes.size else 0.0
 
 
+@public
 def sign_flips(path: Any) -> np.ndarray:
     """How often each coordinate turns round: the share of steps against the step before.
 
@@ -129,6 +135,7 @@ def sign_flips(path: Any) -> np.ndarray:
     return np.mean(steps[1:] * steps[:-1] < 0, axis=0)
 
 
+@public
 def progress(path: Any, goal: Any) -> np.ndarray:
     """The share of the way to the goal that each coordinate has come; 1 is there.
 
@@ -150,6 +157,7 @@ def progress(path: Any, goal: Any) -> np.ndarray:
     return 1 - np.abs(path[-1] - goal) / np.abs(way)
 
 
+@public
 def overshoot(path: Any, goal: Any) -> np.ndarray:
     """How far each coordinate goes beyond the goal, as a share of the way to it.
 
@@ -195,6 +203,7 @@ def _way(owner: str, path: Any, goal: Any) -> np.ndarray:
     return np.where(first == goal, np.nan, first - goal)
 
 
+@public
 def regret(losses: Any, fixed_losses: Any) -> np.ndarray:
     r"""The regret after each round: :math:`R(T) = \sum_{t \le T} f_t(x_t) - f_t(x^*)`.
 
@@ -220,6 +229,7 @@ def regret(losses: Any, fixed_losses: Any) -> np.ndarray:
     return np.cumsum(losses - fixed)
 
 
+@public
 def adagrad_bound(state: PyTree, learning_rate: float, radius: float, *, eps: float = 0.0) -> float:
     r"""Adagrad's own bound on its regret, from its state.
 
@@ -272,3 +282,10 @@ def adagrad_bound(state: PyTree, learning_rate: float, radius: float, *, eps: fl
     roots = np.concatenate([np.sqrt(np.ravel(c).astype(np.float64)) for c in jax.tree.leaves(sums)])
     weights = np.sum(roots + eps) * radius**2 / (2 * learning_rate)
     return float(weights + learning_rate * np.sum(roots))
+
+
+if not _typing.TYPE_CHECKING:  # to a type checker a misspelt name stays an error
+
+    def __getattr__(name: str) -> _typing.Any:
+        """What is not there is answered with what was meant."""
+        raise _no_such_name(__name__, name)

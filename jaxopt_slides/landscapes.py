@@ -13,6 +13,7 @@ Example:
 
 import dataclasses
 import math
+import typing as _typing
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxopt_slides._core.spelling import no_such_name as _no_such_name
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.words import as_integer, shown
 
 Point = tuple[float, ...]
@@ -122,14 +125,14 @@ def _noisy_bowl(w, noise):
     return 0.5 * jnp.sum(w**2) + jnp.sum(noise * w)
 
 
-valley = Landscape(
+valley: Landscape = Landscape(
     "long narrow valley", _valley, (-9.0, 1.6), ((-10.0, 10.0), (-2.5, 2.5)), ((0.0, 0.0),)
 )
-beale = Landscape("Beale", _beale, (1.0, 1.5), ((-4.5, 4.5), (-4.5, 4.5)), ((3.0, 0.5),))
-rosenbrock = Landscape(
+beale: Landscape = Landscape("Beale", _beale, (1.0, 1.5), ((-4.5, 4.5), (-4.5, 4.5)), ((3.0, 0.5),))
+rosenbrock: Landscape = Landscape(
     "Rosenbrock", _rosenbrock, (-1.2, 1.0), ((-2.0, 2.0), (-1.0, 3.0)), ((1.0, 1.0),)
 )
-himmelblau = Landscape(
+himmelblau: Landscape = Landscape(
     "Himmelblau",
     _himmelblau,
     (-0.5, -1.5),
@@ -141,10 +144,10 @@ himmelblau = Landscape(
         (3.584428340330492, -1.848126526964404),
     ),
 )
-saddle = Landscape(
+saddle: Landscape = Landscape(
     "saddle", _saddle, (0.001, 1.0), ((-1.5, 1.5), (-1.2, 1.2)), ((0.0, 0.0),), is_minimum=False
 )
-monkey_saddle = Landscape(
+monkey_saddle: Landscape = Landscape(
     "monkey saddle",
     _monkey_saddle,
     (0.5, 0.001),
@@ -152,7 +155,7 @@ monkey_saddle = Landscape(
     ((0.0, 0.0),),
     is_minimum=False,
 )
-noisy_bowl = Landscape(
+noisy_bowl: Landscape = Landscape(
     "noisy bowl", _noisy_bowl, (2.0, -1.5), ((-3.0, 3.0), (-3.0, 3.0)), ((0.0, 0.0),), noisy=True
 )
 
@@ -183,6 +186,7 @@ class _Quadratic:
         return 0.5 * (last * x**2 + first * y**2 + jnp.sum(jnp.asarray(between, w.dtype) * w[2:] ** 2))
 
 
+@public
 def quadratic(condition_number: float = 25.0, angle: float = 0.0, dimension: int = 2) -> Landscape:
     r"""A bowl :math:`f(w) = \tfrac12 w^\top H w` with curvatures from 1 to :math:`\kappa`.
 
@@ -219,3 +223,10 @@ def quadratic(condition_number: float = 25.0, angle: float = 0.0, dimension: int
     box = ((-2.0, 2.0), (-2.0, 2.0))
     start = (-1.6, *[1.0] * (known - 1))
     return Landscape(name, function, start, box, ((0.0,) * known,))
+
+
+if not _typing.TYPE_CHECKING:  # to a type checker a misspelt name stays an error
+
+    def __getattr__(name: str) -> _typing.Any:
+        """What is not there is answered with what was meant."""
+        raise _no_such_name(__name__, name)

@@ -148,7 +148,7 @@ def main() -> int:
     """Runs the script."""
     options = arguments()
     kept = options.results and options.results.exists()
-    results = json.loads(options.results.read_text()) if kept else {}
+    results = json.loads(options.results.read_text(encoding="utf-8")) if kept else {}
     names = options.only or list(everything())
     missing = [n for n in names if n not in results]
     with multiprocessing.get_context("spawn").Pool(options.jobs, start, maxtasksperchild=20) as pool:
@@ -157,10 +157,10 @@ def main() -> int:
             faults = [law for law, verdict, _ in verdicts if verdict == "fault"]
             print(name, *faults, flush=True)
             if options.results:
-                options.results.write_text(json.dumps(results, indent=1))
+                options.results.write_text(json.dumps(results, indent=1), encoding="utf-8")
     if not options.only:
         PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(page({n: results[n] for n in names}))
+        PAGE.write_text(page({n: results[n] for n in names}), encoding="utf-8")
     return 0
 
 

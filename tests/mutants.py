@@ -136,7 +136,7 @@ def imported_with(mutant: Mutant | None):
 
 def changed(mutant: Mutant) -> str:
     """The file's text with the mutant in it."""
-    return (PACKAGE / mutant.file).read_text().replace(mutant.old, mutant.new)
+    return (PACKAGE / mutant.file).read_text(encoding="utf-8").replace(mutant.old, mutant.new)
 
 
 # --- Checks
@@ -256,7 +256,7 @@ def faults() -> list[str]:
     """What is wrong with the table: a piece that is not there exactly once, or is no Python."""
     found = []
     for m in TABLE:
-        count = (PACKAGE / m.file).read_text().count(m.old)
+        count = (PACKAGE / m.file).read_text(encoding="utf-8").count(m.old)
         if count != 1 or m.old == m.new:
             found.append(f"{m.file}: {m.kind}: {m.old!r} occurs {count} times")
             continue

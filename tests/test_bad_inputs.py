@@ -877,7 +877,7 @@ TABLE = [
         "chain of half a pair",
         lambda: jos.chain(BALL.init),
         TypeError,
-        "chain: member 0 is Partial(<function init>, momentum()); expected a GradientTransformation, "
+        "chain: member 0 is Partial(init, momentum()); expected a GradientTransformation, "
         "ours or any optax-style (init, update) pair. This is half of a transformation: pass the "
         "whole, not its init or its update.",
     ),

@@ -115,7 +115,8 @@ TABLE = [
         "torch unknown keyword",
         lambda: torch.rmsprop(nesterov=True),
         TypeError,
-        "rmsprop() got an unexpected keyword argument 'nesterov'",
+        "torch.rmsprop: no argument 'nesterov'; it takes lr, alpha, eps, weight_decay, momentum, "
+        "centered, capturable, foreach, maximize, differentiable.",
     ),
     Bad(
         "torch momentum 2",
@@ -363,7 +364,9 @@ TABLE = [
         "keras unknown keyword",
         lambda: keras.sgd(decay=0.1),
         TypeError,
-        "keras.sgd: got an unexpected keyword argument 'decay'.",
+        "keras.sgd: no argument 'decay'; it takes learning_rate, momentum, nesterov, weight_decay, "
+        "clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, "
+        "loss_scale_factor, gradient_accumulation_steps, name.",
     ),
     Bad(
         "keras too many positionals",
@@ -875,7 +878,7 @@ TABLE = [
         "slides eps",
         lambda: slides.rmsprop(0.1, eps=1e-8),
         TypeError,
-        "rmsprop() got an unexpected keyword argument 'eps'",
+        "slides.rmsprop: no argument 'eps'; it takes learning_rate, decay_rate.",
     ),
     # options of the rules
     Bad(
@@ -1859,7 +1862,7 @@ TABLE = [
         "store and a count",
         lambda: keras.load_state(VELOCITY, PARAMS, store(7, 0.1, G, G), count=3),
         TypeError,
-        "load_state() got an unexpected keyword argument 'count'",
+        "keras.load_state: no argument 'count'; it takes tx, params, state_dict, names.",
     ),
     Bad(
         "store out of another rule's state",

@@ -150,7 +150,7 @@ def test_the_command_writes_a_page(tmp_path, capsys):
     printed = capsys.readouterr()
     assert "1 of 1 claims passed their checks" in printed.out
     assert "claim 6, difference" in printed.err
-    page = (tmp_path / "claims.md").read_text()
+    page = (tmp_path / "claims.md").read_text(encoding="utf-8")
     assert "## 6. The one-line difference" in page
     assert "**Verdict.** True" in page
     (picture,) = re.findall(r"!\[.*\]\((.*)\)", page)
@@ -161,7 +161,9 @@ def test_a_claim_that_fails_is_in_the_page_and_in_the_exit_status(tmp_path, caps
     monkeypatch.setattr(jos, "adagrad", forgetful_adagrad)
     assert command.main(["--only", "6", "--short", "--out", str(tmp_path)]) == 1
     assert "claim 6 failed its check: Not equal to tolerance" in capsys.readouterr().out
-    assert "**The check failed:** Not equal to tolerance" in (tmp_path / "claims.md").read_text()
+    assert "**The check failed:** Not equal to tolerance" in (tmp_path / "claims.md").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("text", ["0", "1,99", "one", ""])
@@ -179,7 +181,7 @@ def test_a_part_does_not_overwrite_the_page():
 
 
 def test_the_page_has_every_claim_and_its_pictures():
-    page = (ROOT / "docs" / "claims.md").read_text()
+    page = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
     assert [int(n) for n in re.findall(r"^## (\d+)\. ", page, re.MULTILINE)] == CLAIMS
     pictures = re.findall(r"!\[.*\]\((.*)\)", page)
     assert len(pictures) == len(CLAIMS)

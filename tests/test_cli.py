@@ -27,7 +27,7 @@ def test_race_draws_by_suffix(suffix, landscape, capsys, tmp_path):
     assert status == 0
     assert said == f"{out}: {out.stat().st_size / 1e3:.0f} kB\n"
     if suffix == ".html":
-        assert "α = 0,25" in out.read_text()
+        assert "α = 0,25" in out.read_text(encoding="utf-8")
 
 
 def test_race_draws_a_gif_here_by_default(capsys, tmp_path, monkeypatch):

@@ -320,16 +320,16 @@ def test_the_gain_of_a_vanishing_gradient():
 
 @pytest.mark.parametrize(("_make", "first", "second"), ROWS)
 def test_the_page_lists_the_row(_make, first, second):
-    assert f" | {first:.12f} | {second:.12f} |\n" in PAGE.read_text()
+    assert f" | {first:.12f} | {second:.12f} |\n" in PAGE.read_text(encoding="utf-8")
 
 
 def test_the_page_lists_no_other_row():
     known = {f"{first:.12f} | {second:.12f}" for _, first, second in (row.values for row in ROWS)}
-    assert set(re.findall(r"(0\.\d{12} \| 0\.\d{12}) \|\n", PAGE.read_text())) == known
+    assert set(re.findall(r"(0\.\d{12} \| 0\.\d{12}) \|\n", PAGE.read_text(encoding="utf-8"))) == known
 
 
 def test_the_page_s_links_lead_somewhere():
-    page = PAGE.read_text()
+    page = PAGE.read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     links = re.findall(r"\]\(([^)]+)\)", page)

@@ -76,7 +76,7 @@ def python_blocks(path):
     if not path.exists():
         return ""
     kept, inside = [], False
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         opens = line.strip() in ("```python", "```pycon", "```py")
         inside = (inside or opens) and line.strip() != "```"
         kept.append(line if inside and not opens else "")
@@ -378,14 +378,14 @@ def relative(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_modules_are_short_and_documented(path):
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 300
     assert ast.get_docstring(ast.parse(text))
 
 
 def imported(path):
     """The dotted names that a module imports, at its top or inside a function."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (a.name for a in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -435,7 +435,7 @@ def test_rules_do_not_import_each_other(path):
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_runtime_dependencies_are_jax_and_chex(path):
     allowed = {"jaxopt_slides", "jax", "jaxlib", "chex", "numpy", *sys.stdlib_module_names}
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
     modules = [a.name for n in top if isinstance(n, ast.Import) for a in n.names]
     modules += [n.module for n in top if isinstance(n, ast.ImportFrom)]

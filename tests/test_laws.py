@@ -10,8 +10,8 @@ import jaxopt_slides as jos
 from tests import laws
 from tests.cases import CASES, PRESETS, WRAPPERS, Case
 
-# What CI leaves to .ci/full: tables beside those of momentum, RMSProp and Adagrad, and of presets, which are
-# compositions of what has been asked already, the laws that compile most.
+# What CI leaves to .ci/full: tables beside those of momentum, RMSProp and Adagrad, and the laws that
+# compile most of presets, which are compositions of what has been asked already.
 LEFT = {"rows-sgd", "rows-nesterov", "rows-momentum-horizon"}
 LONG = {
     "coasts_or_refuses",

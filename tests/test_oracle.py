@@ -228,7 +228,7 @@ def test_oracle_imports_neither_jax_nor_the_package():
     import ast
     import pathlib
 
-    tree = ast.parse(pathlib.Path(oracle.__file__).read_text())
+    tree = ast.parse(pathlib.Path(oracle.__file__).read_text(encoding="utf-8"))
     names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     names |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     assert names == {"math", "numpy"}

@@ -590,6 +590,8 @@ def test_40_mutants_begin_with_empty_caches(monkeypatch):
 
 def test_the_page_has_every_entry_and_every_entry_a_test():
     page = pathlib.Path(__file__).parent.parent / "docs" / "pitfalls.md"
-    entries = [int(n) for n in re.findall(r"^\*\*(\d+)\. ", page.read_text(), re.MULTILINE)]
+    entries = [
+        int(n) for n in re.findall(r"^\*\*(\d+)\. ", page.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
     tests = [int(m[1]) for name in globals() if (m := re.match(r"test_(\d\d)_", name))]
     assert entries == sorted(tests) == list(range(1, 41))

@@ -167,7 +167,10 @@ REFUSED = {
     ),
     "keras scale": (lambda: keras.sgd(loss_scale_factor=0), "loss_scale_factor must be finite and abo"),
     "keras name": (lambda: keras.sgd(name=1), "keras.sgd: name must be a string, got 1."),
-    "keras argument": (lambda: keras.sgd(lr=1), "keras.sgd: got an unexpected keyword argument 'lr'."),
+    "keras argument": (
+        lambda: keras.sgd(lr=1),
+        "keras.sgd: no argument 'lr'; did you mean 'learning_rate'?",
+    ),
     "tf1 adagrad from 0": (lambda: tf1.adagrad(0.1, 0.0), "initial_accumulator_value must be above 0"),
     "tf1 name": (lambda: tf1.sgd(0.1, name=1), "tf1.sgd: name must be a string, got 1."),
     "optax momentum": (lambda: optax.sgd(0.1, 2.0), "optax.sgd: momentum must be in [0, 1], got 2.0."),

@@ -262,7 +262,7 @@ TABLES = [
         "chain: member 0 is lazy(sgd(learning_rate=0.1)), which must be outermost: make the whole "
         "optimizer first and wrap that in lazy.",
     ),
-    (lambda: rows.lazy(rows.lazy(jos.sgd(0.1))), TypeError, "lazy: inner is lazy(sgd("),
+    (lambda: rows.lazy(rows.lazy(jos.sgd(0.1))), TypeError, "lazy: inner is rows.lazy(sgd("),
     (lambda: jos.checked(rows.lazy(jos.sgd(0.1))), TypeError, "which must be outermost"),
     (
         lambda: made(values=VALUES)[0].init([rows.table(VALUES, "t"), rows.table(VALUES, "t")]),
@@ -666,7 +666,7 @@ def test_modules_that_take_from_an_array(looked_up):
 
 def test_it_reads_like_its_call_and_is_data():
     tx, _, state = made(jos.momentum(0.25), horizon=8)
-    assert repr(tx) == "lazy(momentum(learning_rate=0.25, mu=0.9), horizon=8)"
+    assert repr(tx) == "rows.lazy(momentum(learning_rate=0.25, mu=0.9), horizon=8)"
     assert jos.hyperparams(tx) == {"learning_rate": 0.25, "mu": 0.9}
     changed = jos.with_hyperparams(tx, mu=0.5)
     assert jax.tree.structure(changed) == jax.tree.structure(tx)

@@ -215,7 +215,7 @@ def test_every_kind_of_fault_is_real(law):
     """Three lines of optax alone, as they stand in docs/laws.md."""
     names = {}
     code = KINDS[law].code
-    assert code in PAGE.read_text()
+    assert code in PAGE.read_text(encoding="utf-8")
     assert law in LAWS
     assert len(code.splitlines()) == 3
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
@@ -224,7 +224,7 @@ def test_every_kind_of_fault_is_real(law):
 
 
 def test_the_page_lists_every_law_and_every_transform():
-    text = PAGE.read_text()
+    text = PAGE.read_text(encoding="utf-8")
     assert all(f"| `{law.name}` | {law.sentence} |" in text for law in testing.LAWS)
     for name in (*(s.name.removeprefix("optax.") for s in peers.subjects()), *peers.LEFT_OUT):
         assert f"`{name}`" in text

@@ -151,7 +151,7 @@ def test_races_draw_their_file(draw, lang, paths, tmp_path):
         assert picture.width == 1500
     with Image.open(tmp_path / "new" / "race.gif") as film:
         assert film.n_frames == 7
-    text = (tmp_path / "new" / "race.html").read_text()
+    text = (tmp_path / "new" / "race.html").read_text(encoding="utf-8")
     assert Words(lang)("play") in text
     assert ("α = 0,02" if lang == "pt" else "α = 0.02") in text
 
@@ -178,7 +178,7 @@ def test_the_page_needs_nothing_from_outside(paths, tmp_path):
     out = jos.viz.surface_race(
         jos.landscapes.saddle, paths, tmp_path / "a.html", title="<a> & b</script>"
     )
-    text = out.read_text()
+    text = out.read_text(encoding="utf-8")
     assert not re.search(
         r"https?:|//[a-z]+\.|@import|url\(|<link(?! rel=\"icon\" href=\"data:,\")", text
     )
@@ -195,9 +195,9 @@ def test_a_diverged_race_is_drawn(tmp_path):
     assert not np.isfinite(paths["sgd"]).all()
     for suffix in (".gif", ".html"):
         out = jos.viz.surface_race(valley, paths, tmp_path / f"a{suffix}")
-    assert '"loss":[' in out.read_text()
-    assert "null" in out.read_text()
-    assert "NaN" not in out.read_text()
+    assert '"loss":[' in out.read_text(encoding="utf-8")
+    assert "null" in out.read_text(encoding="utf-8")
+    assert "NaN" not in out.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("lang", jos.viz.LANGUAGES)
@@ -231,13 +231,13 @@ def test_the_words_are_complete_in_both_languages():
     asked = {
         node.args[0].value
         for path in SOURCES.glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", getattr(node.func, "attr", "")) == "words"
         and isinstance(node.args[0], ast.Constant)
     }
     assert asked <= set(WORDS)
-    page = set(re.findall(r"\{\{([^}]+)\}\}", _page.TEMPLATE.read_text()))
+    page = set(re.findall(r"\{\{([^}]+)\}\}", _page.TEMPLATE.read_text(encoding="utf-8")))
     given = {"lang", "title", "width", "height", "steps", "background", "runners", "rows", "data"}
     assert page - given <= set(WORDS)
 

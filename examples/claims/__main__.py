@@ -129,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
                 failures[number] = failure
     parts.append(footer(time.perf_counter() - began, options.short))
     page = options.out / "claims.md"
-    page.write_text("\n".join(parts))
+    page.write_text("\n".join(parts), encoding="utf-8")
     for number, failure in failures.items():
         print(f"claim {number} failed its check: {failure}")
     print(

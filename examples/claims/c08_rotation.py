@@ -34,8 +34,8 @@ def full_matrix_adagrad(learning_rate: Any, eps: float = 1e-7) -> jos.GradientTr
     def init(params):
         return jnp.zeros((params.size, params.size), params.dtype)
 
-    def update(g, G, params=None):
-        del params
+    def update(g, G, params=None, **extra):
+        del params, extra
         G = G + jnp.outer(g, g)
         values, vectors = jnp.linalg.eigh(G)
         roots = jnp.sqrt(jnp.maximum(values, 0))

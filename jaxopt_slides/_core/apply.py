@@ -13,6 +13,7 @@ from jaxopt_slides._core.checks import (
     require_same_tree,
 )
 from jaxopt_slides._core.dtypes import promote
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import PyTree
 
 
@@ -28,6 +29,7 @@ def _is_rows_only(x: Any) -> bool:
     return isinstance(x, RowsOnly)
 
 
+@public
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
     r"""Adds updates to parameters: the slides' last line, :math:`W \leftarrow W + u`.
 

@@ -8,6 +8,7 @@ import jax
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Several
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
@@ -96,6 +97,7 @@ def _halves_of_all(transforms: dict[str, Any]) -> tuple[tuple[Node, ...], tuple[
     return tuple(i for i, _ in pairs), tuple(u for _, u in pairs)
 
 
+@public
 def chain(*transforms: Any) -> GradientTransformation:
     """Applies transformations in order, each to the updates of the one before.
 
@@ -125,6 +127,7 @@ def chain(*transforms: Any) -> GradientTransformation:
     return transformation(Chain(inits), Chain(updates))
 
 
+@public
 def named_chain(*transforms: tuple[str, Any]) -> GradientTransformation:
     """A :func:`chain` of ``(name, transformation)`` pairs, whose state is a dict by name.
 
@@ -160,6 +163,7 @@ def named_chain(*transforms: tuple[str, Any]) -> GradientTransformation:
     return transformation(Chain(inits, names), Chain(updates, names))
 
 
+@public
 def identity() -> GradientTransformation:
     """Leaves updates as they are: the empty :func:`chain`.
 

@@ -1,6 +1,5 @@
 """Reading and changing an optimizer's hyperparameters by name."""
 
-import difflib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from jaxopt_slides._core.node import Node
 from jaxopt_slides._core.numbers import NearOne, Range, number
 from jaxopt_slides._core.pair import halves, transformation
 from jaxopt_slides._core.rule import Rule, value_of
+from jaxopt_slides._core.spelling import argument_meant, public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 
@@ -73,6 +73,7 @@ def _key(key: Any) -> str:
     return str(next(getattr(key, a) for a in ("key", "name", "idx") if hasattr(key, a)))
 
 
+@public
 def hyperparams(
     tx: GradientTransformation, state: PyTree = None, *, gradient: bool = False
 ) -> dict[str, Any]:
@@ -130,6 +131,7 @@ def fields_at(node: Node, state: PyTree, labels: tuple[str, ...] = ()) -> Iterat
         yield from fields_at(child, s, (*labels, label))
 
 
+@public
 def with_hyperparams(tx: GradientTransformation, **changes: Any) -> GradientTransformation:
     """A copy of an optimizer with some hyperparameters changed.
 
@@ -191,8 +193,8 @@ def _find(name: str, fields: list[Field]) -> tuple[Field, str | None]:
     if found:
         every = sorted(".".join(f.path) for f, _ in found)
         raise ValueError(f"with_hyperparams: {name!r} is ambiguous; say which of {every}.")
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    meant = argument_meant(name, known)
+    hint = f" Did you mean {meant!r}?" if meant else ""
     raise ValueError(f"with_hyperparams: no hyperparameter {name!r}; this optimizer has {known}.{hint}")
 
 

@@ -70,6 +70,12 @@ class Lifted(Ruled):
     narrow: Any = dataclasses.field(default=None, metadata={"static": True})
     fields: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"static": True})
 
+    def __repr__(self) -> str:
+        if self.narrow is None:
+            return repr(self.rule)
+        fields = "" if self.fields is None else f", fields={self.fields}"
+        return f"accumulator_dtype({self.rule!r}, '{jnp.dtype(self.narrow)}'{fields})"
+
     def init(self, params: PyTree) -> PyTree:
         require_float_leaves(self.name, "params", params)
         leaves, treedef = jax.tree.flatten(params)

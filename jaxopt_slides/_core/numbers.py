@@ -12,7 +12,7 @@ from jax.core import Tracer
 from jax.tree_util import Partial
 
 from jaxopt_slides._core.dtypes import wide
-from jaxopt_slides._core.words import reduced
+from jaxopt_slides._core.words import reduced, written
 
 
 @jax.tree_util.register_dataclass
@@ -146,7 +146,7 @@ class ForeignSchedule:
             return self.function(count)
 
     def __repr__(self) -> str:
-        return getattr(self.function, "__qualname__", repr(self.function))
+        return written(self.function)
 
     def __reduce__(self):
         return reduced(self, self.function, "schedule", "one of this library's schedules")

@@ -40,7 +40,7 @@ def halves(tx: GradientTransformation) -> tuple[Node, Node] | None:
     """The two nodes of one of our transformations, None for any other library's."""
     if [getattr(member, "func", None) for member in tx] != [init, update]:
         return None
-    return tx.init.args[0], tx.update.args[0]  # pyright: ignore[reportFunctionMemberAccess]
+    return tx.init.args[0], tx.update.args[0]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def init(node: Node, /, params: PyTree) -> PyTree:

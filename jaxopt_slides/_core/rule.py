@@ -9,7 +9,7 @@ import jax
 from jax.core import Tracer
 
 from jaxopt_slides._core.numbers import NearOne, Range, number, resolve
-from jaxopt_slides._core.words import shown
+from jaxopt_slides._core.words import shown, written
 
 T = TypeVar("T", bound=type)
 ELSEWHERE = ()  # stands, without a leaf, for a hyperparameter that the other half of the pair owns
@@ -160,7 +160,7 @@ class Rule:
         shown = ((f.name, getattr(self, f.name)) for f in fields if f.repr)
         defaults = {f.name: f.default for f in fields if "static" in f.metadata}
         shown = ((n, v) for n, v in shown if v is not defaults.get(n, self) and not self.absent(n))
-        arguments = [f"{n}={v!r}" for n, v in shown]
+        arguments = [f"{n}={written(v)}" for n, v in shown]
         return f"{self.name}({', '.join(arguments)})"
 
 

@@ -1,7 +1,7 @@
 """The protocol: what a gradient transformation is."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 from jax.tree_util import Partial
@@ -9,6 +9,24 @@ from jax.tree_util import Partial
 PyTree = Any
 Schedule = Callable[[Any], Any]
 Hyperparameter = float | jax.Array | Schedule
+
+
+class InitFn(Protocol):
+    """What ``init`` of a transformation is: parameters to state."""
+
+    def __call__(self, params: PyTree, /) -> PyTree:
+        """The state for ``params``."""
+        ...
+
+
+class UpdateFn(Protocol):
+    """What ``update`` of a transformation is: gradients and state to updates and the next state."""
+
+    def __call__(
+        self, updates: PyTree, state: PyTree, /, params: PyTree = None, **extra: Any
+    ) -> tuple[PyTree, PyTree]:
+        """The updates and the next state."""
+        ...
 
 
 class GradientTransformation(NamedTuple):
@@ -38,11 +56,11 @@ class GradientTransformation(NamedTuple):
       Array([-0.1, -0.2], dtype=float32)
     """
 
-    init: Callable[[PyTree], PyTree]
-    update: Callable[..., tuple[PyTree, PyTree]]
+    init: InitFn
+    update: UpdateFn
 
     def __repr__(self) -> str:
         if not all(isinstance(member, Partial) and member.args for member in self):
             return f"GradientTransformation(init={self.init!r}, update={self.update!r})"
-        init, update = (member.args[0] for member in self)  # pyright: ignore[reportFunctionMemberAccess]
+        init, update = (member.args[0] for member in self)  # pyright: ignore[reportAttributeAccessIssue]
         return repr(update.merged(init))

@@ -1,5 +1,6 @@
 """Values in messages: one short line, without addresses."""
 
+import functools
 import operator
 import pickle
 import re
@@ -13,9 +14,17 @@ def shown(value: Any, width: int = 60) -> str:
     """The value as a message shows it."""
     if isinstance(value, Tracer):
         return "a traced value"
-    text = getattr(value, "__qualname__", None) or repr(value)
-    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(re.sub(r"\S*<locals>\.", "", text).split()))
+    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(written(value).split()))
     return text if len(text) <= width else f"{text[:width]}..."
+
+
+def written(value: Any) -> str:
+    """The value as it stands in a call: a function is its name, a partial the call that makes it."""
+    if isinstance(value, functools.partial) and type(value).__repr__ is functools.partial.__repr__:
+        arguments = [written(x) for x in (value.func, *value.args)]
+        arguments += [f"{name}={written(x)}" for name, x in value.keywords.items()]
+        return f"{type(value).__name__}({', '.join(arguments)})"
+    return re.sub(r"\S*<locals>\.", "", getattr(value, "__qualname__", None) or repr(value))
 
 
 def reduced(wrapper: Any, function: Any, what: str, instead: str) -> tuple[Any, tuple[Any]]:

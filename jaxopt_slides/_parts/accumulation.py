@@ -18,8 +18,9 @@ from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.rule import Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree, Schedule
-from jaxopt_slides._core.words import as_integer, shown
+from jaxopt_slides._core.words import as_integer, shown, written
 
 
 class MultiStepsState(NamedTuple):
@@ -93,7 +94,7 @@ class MultiSteps(Wrapper):
 
     def __repr__(self) -> str:
         k = self.every_k if self.every_k is not None else self.rule.every_k
-        return f"{self.name}({self.inner!r}, every_k={k!r})"
+        return f"{self.name}({self.inner!r}, every_k={written(k)})"
 
 
 _sum = jax.jit(jnp.add)  # jitted, so that leaves of one shape are traced once
@@ -106,6 +107,7 @@ def divided(x: jax.Array, n: jax.Array) -> jax.Array:
         return x / n.astype(real(x.dtype))
 
 
+@public
 def multi_steps(inner: Any, every_k: int | Schedule) -> GradientTransformation:
     r"""Updates once in ``every_k`` calls, with the mean of the gradients since the last update.
 

@@ -16,6 +16,7 @@ from jaxopt_slides._core.rule import (
     require_options,
     rule,
 )
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -80,6 +81,7 @@ class Ema(Rule):
         return u, s._replace(mean=m)
 
 
+@public
 def trace(decay: Hyperparameter, *, nesterov: bool = False) -> GradientTransformation:
     r"""Accumulates updates into a velocity: momentum without a learning rate.
 
@@ -112,6 +114,7 @@ def trace(decay: Hyperparameter, *, nesterov: bool = False) -> GradientTransform
     return lift(Trace(decay, nesterov))
 
 
+@public
 def ema(decay: Hyperparameter, *, debias: bool = True) -> GradientTransformation:
     r"""Replaces updates by their exponential moving average.
 

@@ -22,6 +22,7 @@ from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.rule import value_of
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._parts.labels import is_floating
 
@@ -169,6 +170,7 @@ def step_count(state: PyTree) -> Any:
     return jnp.full((), -1, jnp.int32)
 
 
+@public
 def checked(tx: Any) -> GradientTransformation:
     """Asserts, after every step, that nothing went wrong, and names the leaf and the step.
 

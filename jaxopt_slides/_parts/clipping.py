@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxopt_slides._core.lift import lift, lift_whole
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 
 
@@ -141,6 +142,7 @@ class ZeroNans(Rule):
         return jax.tree.map(lambda g, n: jnp.where(n, 0, g), updates, nans), s._replace(zeroed=zeroed)
 
 
+@public
 def clip(max_delta: Hyperparameter) -> GradientTransformation:
     r"""Clips every element of every update: :math:`u = \min(\max(g, -\delta), \delta)`.
 
@@ -166,6 +168,7 @@ def clip(max_delta: Hyperparameter) -> GradientTransformation:
     return lift(Clip(max_delta))
 
 
+@public
 def clip_by_global_norm(max_norm: Hyperparameter) -> GradientTransformation:
     r"""Scales all updates by one factor, so that their common norm is at most ``max_norm``.
 
@@ -207,6 +210,7 @@ def clip_by_global_norm(max_norm: Hyperparameter) -> GradientTransformation:
     return lift_whole(ClipByGlobalNorm(max_norm))
 
 
+@public
 def zero_nans() -> GradientTransformation:
     """Replaces every NaN in the updates by 0, and counts them.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 from jaxopt_slides._parts.labels import Kind
 from jaxopt_slides._parts.masking import masked
@@ -26,6 +27,7 @@ class AddDecayedWeights(Rule):
         return g + self.weight_decay * w, s
 
 
+@public
 def add_decayed_weights(
     weight_decay: Hyperparameter = 0.0, *, mask: PyTree | Callable[[PyTree], PyTree] | None = None
 ) -> GradientTransformation:

@@ -12,6 +12,7 @@ from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import as_integer, shown
 
@@ -67,6 +68,7 @@ def all_finite(tree: PyTree) -> jax.Array:
     return finite
 
 
+@public
 def apply_if_finite(inner: Any, max_consecutive_errors: int) -> GradientTransformation:
     """Skips a step whose gradient has a NaN or an infinity anywhere.
 

@@ -11,7 +11,7 @@ from jax.core import Tracer
 
 from jaxopt_slides._core.checks import children_of, where
 from jaxopt_slides._core.types import PyTree
-from jaxopt_slides._core.words import reduced, shown
+from jaxopt_slides._core.words import reduced, shown, written
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Tree:
         return self.structure.unflatten(self.leaves)
 
     def __repr__(self) -> str:
-        return f"{self.tree!r:.80}"
+        return shown(self.tree, 80)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Function:
     function: Callable[[PyTree], PyTree]
 
     def __repr__(self) -> str:
-        return getattr(self.function, "__qualname__", repr(self.function))
+        return written(self.function)
 
     def __reduce__(self):
         return reduced(self, self.function, "function of a mask or of labels", "a tree")

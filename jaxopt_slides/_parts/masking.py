@@ -14,6 +14,7 @@ from jaxopt_slides._core.dtypes import cast
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Several
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._parts.labels import Function, Kind, Tree, is_floating, nested
 from jaxopt_slides._parts.scaling import set_to_zero
@@ -153,6 +154,7 @@ def _partition(kind: Kind, transforms: list[Any], labels: Any) -> GradientTransf
     return transformation(Partition(inits, kind, static), Partition(updates, kind, static))
 
 
+@public
 def partition(
     transforms: Mapping[Any, Any], labels: PyTree | Callable[[PyTree], PyTree]
 ) -> GradientTransformation:
@@ -206,6 +208,7 @@ def partition(
     return _partition(Kind("partition", "labels", known), list(transforms.values()), labels)
 
 
+@public
 def masked(inner: Any, mask: PyTree | Callable[[PyTree], PyTree]) -> GradientTransformation:
     """Applies a transformation to some leaves; the updates of the others pass as they are.
 
@@ -236,6 +239,7 @@ def masked(inner: Any, mask: PyTree | Callable[[PyTree], PyTree]) -> GradientTra
     return _partition(Kind("masked", "mask", (False, True)), [chain(), inner], mask)
 
 
+@public
 def freeze(mask: PyTree | Callable[[PyTree], PyTree]) -> GradientTransformation:
     """Keeps some leaves as they are, bit for bit; the updates of the others pass.
 

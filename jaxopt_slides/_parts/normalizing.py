@@ -15,6 +15,7 @@ from jaxopt_slides._core.rule import (
     require_options,
     rule,
 )
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 from jaxopt_slides._rules.rmsprop import normalize, require_correctable
 
@@ -92,6 +93,7 @@ class ScaleByRSS(Rule):
         return divide_by_root(g, c, self.eps, self.eps_root), s._replace(sum_of_squares=c)
 
 
+@public
 def scale_by_rms(
     decay: Hyperparameter = 0.9,
     *,
@@ -143,6 +145,7 @@ def scale_by_rms(
     return lift(ScaleByRMS(decay, eps, eps_root, initial_accumulator_value, bias_correction))
 
 
+@public
 def scale_by_stddev(
     decay: Hyperparameter = 0.9,
     *,
@@ -196,6 +199,7 @@ def scale_by_stddev(
     return lift(ScaleByStddev(decay, eps, eps_root, initial_accumulator_value, bias_correction))
 
 
+@public
 def scale_by_rss(
     *,
     eps: Hyperparameter = 1e-7,

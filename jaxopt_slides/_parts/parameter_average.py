@@ -19,6 +19,7 @@ from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.rule import Rule, hyperparameter, require_below_one, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -121,6 +122,7 @@ def _follow(first: jax.Array, a: jax.Array, w: jax.Array, share: jax.Array) -> j
         return jnp.where(first, w, a + share * (w - a))
 
 
+@public
 def average_params(tx: Any, decay: Hyperparameter) -> GradientTransformation:
     r"""Keeps an exponential moving average of the *parameters*, bias corrected.
 

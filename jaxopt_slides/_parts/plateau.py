@@ -9,6 +9,7 @@ from jaxopt_slides._core.checks import dtype_of
 from jaxopt_slides._core.dtypes import real, widest
 from jaxopt_slides._core.lift import lift_whole
 from jaxopt_slides._core.rule import Rule, hyperparameter, option, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._core.words import as_integer, shown
 
@@ -76,6 +77,7 @@ class ReduceOnPlateau(Rule):
         return jax.tree.map(lambda g: new.scale.astype(real(g.dtype)) * g, updates), new
 
 
+@public
 def reduce_on_plateau(
     factor: Hyperparameter = 0.1,
     *,

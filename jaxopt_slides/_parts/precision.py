@@ -12,6 +12,7 @@ from jaxopt_slides._core.foreign import Foreign, as_halves
 from jaxopt_slides._core.lift import Lifted
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import as_integer, shown
 from jaxopt_slides._parts.rounding import rounded, step_between, stochastically_rounded
@@ -115,6 +116,7 @@ def is_narrow(w: Any) -> bool:
     return wide(dtype) != dtype
 
 
+@public
 def mixed_precision(
     inner: Any, mode: str = MASTER, *, seed: int | None = None
 ) -> GradientTransformation:
@@ -186,6 +188,7 @@ def mixed_precision(
     return transformation(MixedPrecision(of_init, mode, seed), MixedPrecision(of_update, mode, seed))
 
 
+@public
 def accumulator_dtype(tx: GradientTransformation, dtype: Any) -> GradientTransformation:
     """Keeps the state of a transformation in a narrower dtype, to save memory.
 

@@ -15,6 +15,7 @@ from jaxopt_slides._core.lift import Whole, next_count
 from jaxopt_slides._core.node import Context
 from jaxopt_slides._core.pair import transformation
 from jaxopt_slides._core.rule import Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 from jaxopt_slides._parts.clipping import ClipByGlobalNorm
 from jaxopt_slides._parts.inside import Dtypes, Leaf, arrival, between, toward
@@ -136,6 +137,7 @@ def _whole(u: jax.Array, parts: list[jax.Array]) -> jax.Array:
     return jax.lax.complex(*parts) if len(parts) == 2 else parts[0]
 
 
+@public
 def project(
     *,
     low: Hyperparameter | None = None,

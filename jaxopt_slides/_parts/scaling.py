@@ -7,6 +7,7 @@ import jax
 from jaxopt_slides._core.dtypes import nothing_like
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, Schedule
 
 
@@ -68,6 +69,7 @@ class SetToZero(_Stateless):
         return nothing_like(g), s
 
 
+@public
 def scale(step_size: Hyperparameter) -> GradientTransformation:
     r"""Multiplies updates by a number: :math:`u = a g`.
 
@@ -89,6 +91,7 @@ def scale(step_size: Hyperparameter) -> GradientTransformation:
     return lift(Scale(step_size))
 
 
+@public
 def scale_by_learning_rate(learning_rate: Hyperparameter) -> GradientTransformation:
     r"""Turns a direction of ascent into a step of descent: :math:`u = -\alpha g`.
 
@@ -112,6 +115,7 @@ def scale_by_learning_rate(learning_rate: Hyperparameter) -> GradientTransformat
     return lift(ScaleByLearningRate(learning_rate))
 
 
+@public
 def scale_by_schedule(step_size_fn: Schedule) -> GradientTransformation:
     r"""Multiplies updates by a schedule's value: :math:`u^{(t)} = a_t g^{(t)}`.
 
@@ -138,6 +142,7 @@ def scale_by_schedule(step_size_fn: Schedule) -> GradientTransformation:
     return lift(ScaleBySchedule(step_size_fn))
 
 
+@public
 def set_to_zero() -> GradientTransformation:
     """Replaces every update by 0; by -0.0, which also leaves a weight of -0.0 as it is.
 

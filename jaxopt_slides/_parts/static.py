@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
@@ -75,6 +76,7 @@ def frozen(node: Node) -> Static:
     return Static(tuple(x.item() if hasattr(x, "item") else x for x in leaves), structure)
 
 
+@public
 def as_static(tx: GradientTransformation) -> GradientTransformation:
     """The same optimizer without leaves, for frameworks that insist on static ones.
 
@@ -101,6 +103,7 @@ def as_static(tx: GradientTransformation) -> GradientTransformation:
     return transformation(frozen(of_init), frozen(of_update))
 
 
+@public
 def as_arrays(tx: GradientTransformation) -> GradientTransformation:
     """The same optimizer with every hyperparameter an array, those that :func:`as_static` fixed too.
 

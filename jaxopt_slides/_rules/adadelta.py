@@ -8,6 +8,7 @@ from jaxopt_slides._core.dtypes import full_like
 from jaxopt_slides._core.formulas import divide_by_root, moving_average, root_or_zero, square
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -49,6 +50,7 @@ class Adadelta(Rule):
         return -self.learning_rate * p, s._replace(mean_square=cache, mean_square_update=d)
 
 
+@public
 def adadelta(
     learning_rate: Hyperparameter = 1.0,
     *,

@@ -8,6 +8,7 @@ from jaxopt_slides._core.dtypes import full_like
 from jaxopt_slides._core.formulas import accumulate, divide_by_root
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -42,6 +43,7 @@ class Adagrad(Rule):
         return u, s._replace(sum_of_squares=c)
 
 
+@public
 def adagrad(
     learning_rate: Hyperparameter,
     *,

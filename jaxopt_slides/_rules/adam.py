@@ -23,6 +23,7 @@ from jaxopt_slides._core.rule import (
     require_options,
     rule,
 )
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -71,6 +72,7 @@ class Adam(Rule):
         return u, s._replace(mean=m, mean_square=cache)
 
 
+@public
 def adam(
     learning_rate: Hyperparameter,
     *,

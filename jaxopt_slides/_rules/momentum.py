@@ -8,6 +8,7 @@ from jaxopt_slides._core.dtypes import full_like
 from jaxopt_slides._core.formulas import integrate_velocity
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -37,6 +38,7 @@ class Momentum(Rule):
         return p, s._replace(velocity=p)
 
 
+@public
 def momentum(learning_rate: Hyperparameter, mu: Hyperparameter = 0.9) -> GradientTransformation:
     r"""SGD with momentum: a ball that rolls down the loss, with friction.
 

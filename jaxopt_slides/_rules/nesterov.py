@@ -17,6 +17,7 @@ from jaxopt_slides._core.rule import (
     require_options,
     rule,
 )
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -54,6 +55,7 @@ class Nesterov(Rule):
         return look_ahead(self.mu_ahead, p, u), s._replace(velocity=p)  # mu p - alpha g, the new p
 
 
+@public
 def nesterov(
     learning_rate: Hyperparameter, mu: Hyperparameter = 0.9, *, true_lookahead: bool = False
 ) -> GradientTransformation:

@@ -24,6 +24,7 @@ from jaxopt_slides._core.rule import (
     require_options,
     rule,
 )
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -95,6 +96,7 @@ def normalize(r, g, s):
     return divide_by_root(g, cache, r.eps, r.eps_root), new
 
 
+@public
 def rmsprop(
     learning_rate: Hyperparameter,
     decay: Hyperparameter = 0.9,

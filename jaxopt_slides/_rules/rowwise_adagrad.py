@@ -8,6 +8,7 @@ from jaxopt_slides._core.dtypes import full_like
 from jaxopt_slides._core.formulas import accumulate_rows, divide_by_root, row_sum
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -44,6 +45,7 @@ class RowwiseAdagrad(Rule):
         return u, s._replace(sum_of_squares=c)
 
 
+@public
 def rowwise_adagrad(
     learning_rate: Hyperparameter,
     *,

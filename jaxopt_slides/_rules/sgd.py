@@ -8,6 +8,7 @@ from jaxopt_slides._core.dtypes import full_like
 from jaxopt_slides._core.formulas import integrate_velocity, look_ahead
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Idle, Rule, hyperparameter, option, require_options, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -45,6 +46,7 @@ class SGD(Rule):
         return u, s._replace(velocity=v)
 
 
+@public
 def sgd(
     learning_rate: Hyperparameter,
     momentum: Hyperparameter | None = None,

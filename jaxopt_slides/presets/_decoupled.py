@@ -29,6 +29,11 @@ class _Decoupled(Rule):
         u, s = super().step(g, s)
         return u - self.learning_rate * self.weight_decay * w, s
 
+    def __repr__(self) -> str:
+        """No call of a public function: weight decay *inside* a rule is what presets make."""
+        rule_, _, weight_decay = super().__repr__().rpartition(", weight_decay=")
+        return f"decoupled({rule_}), weight_decay={weight_decay}" if rule_ else weight_decay
+
 
 @rule
 class _SGD(_Decoupled, SGD):

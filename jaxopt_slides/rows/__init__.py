@@ -17,6 +17,9 @@ Example:
   Array(4., dtype=float32)
 """
 
+import typing as _typing
+
+from jaxopt_slides._core.spelling import no_such_name as _no_such_name
 from jaxopt_slides.rows._lazy import lazy as lazy
 from jaxopt_slides.rows._reading import read as read
 from jaxopt_slides.rows._reading import value_and_grad as value_and_grad
@@ -25,3 +28,9 @@ from jaxopt_slides.rows._table import View as View
 from jaxopt_slides.rows._table import table as table
 from jaxopt_slides.rows._whole import current as current
 from jaxopt_slides.rows._whole import flush as flush
+
+if not _typing.TYPE_CHECKING:  # to a type checker a misspelt name stays an error
+
+    def __getattr__(name: str) -> _typing.Any:
+        """What is not there is answered with what was meant."""
+        raise _no_such_name(__name__, name)

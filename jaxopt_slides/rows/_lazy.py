@@ -12,6 +12,7 @@ from jaxopt_slides._core.dtypes import cast, dtypes_of, real, wide, widen
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import halves, transformation
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import require_at_least
 from jaxopt_slides._parts.checked import Checked, CheckedState
@@ -115,7 +116,7 @@ class Lazy(Wrapper):
         return TableState(stamps, maps, since, next_row)
 
     def __repr__(self) -> str:
-        return f"lazy({self.inner!r}{'' if self.horizon is None else f', horizon={self.horizon}'})"
+        return f"rows.lazy({self.inner!r}{'' if self.horizon is None else f', horizon={self.horizon}'})"
 
 
 def _require_known(owner: str, gradients: PyTree, step: Any) -> None:
@@ -174,6 +175,7 @@ def update_with_assertions(
     return updates, new._replace(inner_state=new.inner_state.inner_state)
 
 
+@public
 def lazy(inner: Any, *, horizon: int | None = None) -> GradientTransformation:
     r"""Updates the rows of tables that a step touches, on the trajectory of a dense optimizer.
 

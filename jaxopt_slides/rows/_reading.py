@@ -12,6 +12,7 @@ from jaxopt_slides._core.apply import add_update
 from jaxopt_slides._core.dtypes import widen
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.pair import halves
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 from jaxopt_slides._parts.checked import Checked
@@ -48,6 +49,7 @@ def tables_by_name(owner: str, params: PyTree, state: PyTree) -> dict[str, tuple
     return found
 
 
+@public
 def read(tx: GradientTransformation, params: PyTree, state: PyTree, ids: Mapping[str, Any]) -> PyTree:
     """The parameters as one step sees them: of every table the rows that it declares, up to date.
 
@@ -169,6 +171,7 @@ def brought(way: Course, own: TableState, clock: Any, stamps: Any, raw: Any, sta
     return moved if way.moves else None, new, lost.any()
 
 
+@public
 def value_and_grad(
     loss: Callable[..., Any], *, has_aux: bool = False
 ) -> Callable[..., tuple[Any, PyTree]]:

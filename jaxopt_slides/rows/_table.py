@@ -9,6 +9,7 @@ from jax.core import Tracer
 
 from jaxopt_slides._core.apply import RowsOnly, add_update
 from jaxopt_slides._core.checks import dtype_of
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import PyTree
 from jaxopt_slides._core.words import shown
 from jaxopt_slides.rows._ids import positions, taken, written
@@ -171,6 +172,7 @@ class RowUpdates(RowsOnly):
         return Table(values, jnp.full_like(param.lag, float(self.lags)), self.name)
 
 
+@public
 def table(values: Any, name: str) -> Table:
     """Marks a parameter as a table, whose rows :func:`lazy` updates one by one.
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxopt_slides._core.apply import add_update
 from jaxopt_slides._core.node import is_traced
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides.rows._course import Course, LazyState, TableState, course
 from jaxopt_slides.rows._ids import taken, written
@@ -17,6 +18,7 @@ from jaxopt_slides.rows._table import Table, parts_of, plain
 AT_ONCE = 2**14  # rows at a time
 
 
+@public
 def current(tx: GradientTransformation, params: PyTree, state: PyTree) -> PyTree:
     """The parameters as a dense optimizer would have them: every table an array, all rows up to date.
 
@@ -41,6 +43,7 @@ def current(tx: GradientTransformation, params: PyTree, state: PyTree) -> PyTree
     return plain(_flushed("current", tx, params, state)[0], lambda t: t.values)
 
 
+@public
 def flush(tx: GradientTransformation, params: PyTree, state: PyTree) -> tuple[PyTree, PyTree]:
     """Brings every row of every table up to date.
 

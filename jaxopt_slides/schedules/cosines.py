@@ -2,6 +2,7 @@ r"""Schedules along half a cosine."""
 
 import jax.numpy as jnp
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import Schedule
 from jaxopt_slides.schedules._base import (
     Number,
@@ -22,6 +23,7 @@ def _cosine_decay_schedule(count, *, init_value, decay_steps, alpha, exponent):
     return as_real(init_value) * between(alpha, 1, weight)
 
 
+@public
 def cosine_decay_schedule(
     init_value: Number, decay_steps: Number, alpha: Number = 0.0, exponent: Number = 1.0
 ) -> Schedule:
@@ -71,6 +73,7 @@ def _warmup_cosine_decay_schedule(
     return jnp.where(as_real(count) < warmup, rising, falling)
 
 
+@public
 def warmup_cosine_decay_schedule(
     init_value: Number,
     peak_value: Number,

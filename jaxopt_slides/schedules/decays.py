@@ -2,6 +2,7 @@ r"""Exponential decay."""
 
 import jax.numpy as jnp
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import Schedule
 from jaxopt_slides.schedules._base import Number, as_real, growth, make_schedule, steps_since, whole
 
@@ -25,6 +26,7 @@ def _staircase_exponential_decay(count, **numbers):
     return _exponential_decay(count, **numbers, stairs=True)
 
 
+@public
 def exponential_decay(
     init_value: Number,
     transition_steps: Number,

@@ -2,6 +2,7 @@ r"""Schedules of the momentum."""
 
 import jax.numpy as jnp
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import Schedule
 from jaxopt_slides.schedules._base import Number, as_real, make_schedule
 
@@ -10,6 +11,7 @@ def _sutskever_schedule(count, *, max_value):
     return jnp.minimum(1 - 0.5 / (jnp.floor_divide(as_real(count), 250) + 1), as_real(max_value))
 
 
+@public
 def sutskever_schedule(max_value: Number = 0.99) -> Schedule:
     r"""Momentum that rises from 0.5 towards 1, as averaging needs it, up to a maximum.
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxopt_slides._core.numbers import Range, as_schedule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import Schedule
 from jaxopt_slides.schedules._base import Number, NumbersSchedule, as_real, checked_number, known, whole
 
@@ -17,6 +18,7 @@ def _piecewise_constant_schedule(count, *, init_value, boundaries, scales):
     return value
 
 
+@public
 def piecewise_constant_schedule(
     init_value: Number, boundaries_and_scales: Mapping[float, Number] | None = None
 ) -> Schedule:
@@ -69,6 +71,7 @@ def _join_schedules(count, *, schedules, boundaries):
     return value
 
 
+@public
 def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Number]) -> Schedule:
     r"""Schedules one after another, each counting from its own beginning.
 

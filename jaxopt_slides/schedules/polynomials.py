@@ -1,5 +1,6 @@
 r"""Schedules that stay, or go from one value to another along a power."""
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import Schedule
 from jaxopt_slides.schedules._base import (
     Number,
@@ -18,6 +19,7 @@ def _constant_schedule(count, *, value):
     return as_real(value)
 
 
+@public
 def constant_schedule(value: Number) -> Schedule:
     """The same value at every count; what a plain number is, as a member of :func:`join_schedules`.
 
@@ -43,6 +45,7 @@ def _linear_schedule(count, *, init_value, end_value, transition_steps, transiti
     return between(end_value, init_value, fraction_left(t, whole(transition_steps)))
 
 
+@public
 def linear_schedule(
     init_value: Number, end_value: Number, transition_steps: Number, transition_begin: Number = 0
 ) -> Schedule:
@@ -90,6 +93,7 @@ def _polynomial_schedule(count, *, init_value, end_value, power, transition_step
     return between(end_value, init_value, weight)
 
 
+@public
 def polynomial_schedule(
     init_value: Number,
     end_value: Number,

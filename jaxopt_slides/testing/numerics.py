@@ -72,7 +72,10 @@ def any_gradient_is_finite(subject: Subject) -> None:
 
 
 BOUND = 1e6  # no NaN of a root comes after such updates, an overflow does
-SPIKES = {"float32": (1e15, 1e20), "float16": (100, 300)}  # the squares of the second overflow
+SPIKES: dict[str, tuple[float, float]] = {
+    "float32": (1e15, 1e20),
+    "float16": (100, 300),
+}  # the squares of the second overflow
 
 
 def huge_gradients_do_not_erase(subject: Subject) -> None:

@@ -17,6 +17,7 @@ from jaxopt_slides._core.checks import (
     require_same_tree,
 )
 from jaxopt_slides._core.rule import require_options
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import PyTree
 from jaxopt_slides._core.words import as_integer, shown
 
@@ -62,6 +63,7 @@ class Batches:
             start += an_epoch
 
 
+@public
 def sample_batches(key: jax.Array, data: PyTree, batch_size: int, *, replace: bool = False) -> Batches:
     """Random minibatches of a data set, without end.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.rule import require_options
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import require_at_least, shown
 from jaxopt_slides.rows import flush, lazy
@@ -113,6 +114,7 @@ def _require_finite(losses: np.ndarray, done: int) -> None:
         )
 
 
+@public
 def fit(
     loss: Callable[..., Any],
     tx: GradientTransformation,

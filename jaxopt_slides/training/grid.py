@@ -26,7 +26,7 @@ def points_of(grid: Any) -> collections.OrderedDict[str, jax.Array]:
     return axes
 
 
-def seeds_of(seeds: Any, points: Mapping) -> jax.Array:
+def seeds_of(seeds: Any, points: Mapping[str, Any]) -> jax.Array:
     """The seeds as an array ``[n]``."""
     if "seed" in points:
         raise ValueError("sweep: with seeds, the grid cannot have a 'seed' of its own.")
@@ -48,7 +48,9 @@ def _axis(label: str, values: Any, wanted: str, kind: Any) -> jax.Array:
     return array
 
 
-def require_call(name: str, function: Any, positional: tuple[str, ...], named: Mapping) -> None:
+def require_call(
+    name: str, function: Any, positional: tuple[str, ...], named: Mapping[str, Any]
+) -> None:
     """The function must take these arguments, as far as its signature tells."""
     if not callable(function):
         raise TypeError(f"sweep: {name} must be a function, got {shown(function)}.")

@@ -19,6 +19,7 @@ from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.pair import transformation
 from jaxopt_slides._core.rule import require_options
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 from jaxopt_slides._parts.checked import CheckedState, step_count
@@ -206,6 +207,7 @@ class _Step:
         return same and all(r() is x for r, x in zip(self._returned, leaves, strict=True))
 
 
+@public
 def make_step(
     loss: Callable[..., Any],
     tx: GradientTransformation,

@@ -10,6 +10,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from jaxopt_slides._core.node import is_traced
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import PyTree
 from jaxopt_slides._core.words import require_at_least
 from jaxopt_slides.training.grid import points_of, require_call, require_ends, seeds_of
@@ -35,6 +36,7 @@ class Sweep(NamedTuple):
         return rows | jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(lengths) :]), dict(found))
 
 
+@public
 def sweep(
     train: Callable[..., PyTree],
     make_optimizer: Callable[..., Any],

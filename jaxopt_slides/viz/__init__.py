@@ -11,6 +11,9 @@ Example:
   (21, 2)
 """
 
+import typing as _typing
+
+from jaxopt_slides._core.spelling import no_such_name as _no_such_name
 from jaxopt_slides.viz._curves import effective_rate_curves as effective_rate_curves
 from jaxopt_slides.viz._curves import loss_curves as loss_curves
 from jaxopt_slides.viz._curves import sensitivity_curves as sensitivity_curves
@@ -25,3 +28,9 @@ from jaxopt_slides.viz._usual import RULES as RULES
 from jaxopt_slides.viz._usual import usual_optimizers as usual_optimizers
 from jaxopt_slides.viz._usual import usual_rates as usual_rates
 from jaxopt_slides.viz._words import LANGUAGES as LANGUAGES
+
+if not _typing.TYPE_CHECKING:  # to a type checker a misspelt name stays an error
+
+    def __getattr__(name: str) -> _typing.Any:
+        """What is not there is answered with what was meant."""
+        raise _no_such_name(__name__, name)

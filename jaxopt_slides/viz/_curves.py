@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides.viz._style import TICK, dress, new_figure, save, styles, suffix_of
 from jaxopt_slides.viz._words import Words
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
+@public
 def loss_curves(
     curves: Mapping[str, Any],
     out: str | pathlib.Path,
@@ -68,6 +70,7 @@ def loss_curves(
     return path
 
 
+@public
 def sensitivity_curves(
     rates: Any,
     scores: Mapping[str, Any],
@@ -126,6 +129,7 @@ def sensitivity_curves(
     return path
 
 
+@public
 def effective_rate_curves(
     rates: Mapping[str, Any], out: str | pathlib.Path, *, lang: str = "en", title: str | None = None
 ) -> pathlib.Path:

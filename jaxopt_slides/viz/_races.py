@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides.landscapes import Landscape
 from jaxopt_slides.viz import _page
 from jaxopt_slides.viz._film import Overlay, save_gif
@@ -38,6 +39,7 @@ class Runner(NamedTuple):
     heights: np.ndarray
 
 
+@public
 def contour_race(
     landscape: Landscape,
     paths: Paths,
@@ -81,6 +83,7 @@ def contour_race(
     return _draw("contour_race", contour_stage, show, out)
 
 
+@public
 def surface_race(
     landscape: Landscape,
     paths: Paths,

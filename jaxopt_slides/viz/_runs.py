@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_slides._core.hyperparams import hyperparams
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation
 from jaxopt_slides._core.words import as_integer, shown
 from jaxopt_slides._rules.adadelta import AdadeltaState
@@ -55,6 +56,7 @@ def _path(result: Fit) -> jax.Array:
     return jnp.concatenate([result.history["params"], result.params[None]])
 
 
+@public
 def race(
     landscape: Landscape,
     optimizers: Optimizers,
@@ -89,6 +91,7 @@ def race(
     return paths
 
 
+@public
 def heights(landscape: Landscape, path: Any) -> np.ndarray:
     """The loss at each position, without noise.
 
@@ -116,6 +119,7 @@ def outside(landscape: Landscape, path: np.ndarray) -> np.ndarray:
     return ~((low <= plane) & (plane <= high)).all(axis=-1)
 
 
+@public
 def score(landscape: Landscape, path: Any) -> np.ndarray:
     """One number for a run, the lower the better.
 
@@ -146,6 +150,7 @@ def _path_at(landscape: Landscape, make: Any, steps: int, rate: Any, key: jax.Ar
     return _path(_run(landscape, make(rate), steps, key, ("params",)))
 
 
+@public
 def sensitivity(
     landscape: Landscape,
     rules: Mapping[str, Callable[[Any], GradientTransformation]],
@@ -195,6 +200,7 @@ def _rate(taken: Taken) -> jax.Array:
         return jnp.full_like(taken.params, rate)
 
 
+@public
 def effective_rates(
     landscape: Landscape, optimizers: Optimizers, steps: int = 100, seed: int = 0
 ) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ its own way. What a rule does at every learning rate is what :func:`sensitivity`
 
 from collections.abc import Callable, Iterable, Mapping
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation
 from jaxopt_slides._rules.adadelta import adadelta
 from jaxopt_slides._rules.adagrad import adagrad
@@ -40,6 +41,7 @@ _RATES = {
 }
 
 
+@public
 def usual_rates(landscape: Landscape) -> dict[str, float]:
     """The learning rate of every rule for a race on a landscape.
 
@@ -56,6 +58,7 @@ def usual_rates(landscape: Landscape) -> dict[str, float]:
     return dict(zip(RULES, _RATES.get(landscape.name, _OTHERWISE), strict=True))
 
 
+@public
 def usual_optimizers(
     landscape: Landscape, names: Iterable[str] = tuple(RULES), rates: Mapping[str, float] | None = None
 ) -> dict[str, GradientTransformation]:

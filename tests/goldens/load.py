@@ -67,7 +67,7 @@ def versions(framework):
 
 def signatures():
     """Parameter names and defaults of every constructor: ``[framework][function]``, in order."""
-    return json.loads((HERE / "signatures.json").read_text())
+    return json.loads((HERE / "signatures.json").read_text(encoding="utf-8"))
 
 
 def _state(contents, prefix):

@@ -96,10 +96,10 @@ def signature(function):
 def record_signatures(framework):
     """Write the signatures of one framework's constructors beside the others'."""
     path = HERE / "signatures.json"
-    table = json.loads(path.read_text()) if path.exists() else {}
+    table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     functions = frameworks.CLASSES[framework]
     table[framework] = {name: signature(frameworks.constructor(framework, name)) for name in functions}
-    path.write_text(json.dumps(table, indent=1) + "\n")
+    path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 
 def main():

@@ -1,6 +1,7 @@
 """The rules of ``jax.example_libraries.optimizers``."""
 
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._parts.averaging import ema, trace
 from jaxopt_slides._parts.normalizing import scale_by_rss
@@ -11,6 +12,7 @@ from jaxopt_slides._rules import sgd as _sgd
 from jaxopt_slides.presets._arguments import BELOW_1, FRACTION, POSITIVE, is_off, require_numbers
 
 
+@public
 def sgd(step_size: Hyperparameter) -> GradientTransformation:
     r"""As ``optimizers.sgd``: :math:`u = -\alpha g`.
 
@@ -35,6 +37,7 @@ def sgd(step_size: Hyperparameter) -> GradientTransformation:
     return _sgd.sgd(step_size)
 
 
+@public
 def momentum(step_size: Hyperparameter, mass: Hyperparameter) -> GradientTransformation:
     r"""As ``optimizers.momentum``: the learning rate outside the velocity.
 
@@ -62,6 +65,7 @@ def momentum(step_size: Hyperparameter, mass: Hyperparameter) -> GradientTransfo
     return _velocity("jax_example.momentum", step_size, mass, nesterov=False)
 
 
+@public
 def nesterov(step_size: Hyperparameter, mass: Hyperparameter) -> GradientTransformation:
     r"""As ``optimizers.nesterov``: :func:`momentum` that looks ahead.
 
@@ -95,6 +99,7 @@ def _velocity(owner: str, step_size: Hyperparameter, mass: Hyperparameter, *, ne
     return chain(trace(mass, nesterov=nesterov), scale_by_learning_rate(step_size))
 
 
+@public
 def adagrad(step_size: Hyperparameter, momentum: Hyperparameter = 0.9) -> GradientTransformation:
     r"""As ``optimizers.adagrad``: without epsilon, and averaged unless told otherwise.
 
@@ -130,6 +135,7 @@ def adagrad(step_size: Hyperparameter, momentum: Hyperparameter = 0.9) -> Gradie
     return chain(scale_by_rss(eps=0.0), *average, scale_by_learning_rate(step_size))
 
 
+@public
 def rmsprop(
     step_size: Hyperparameter, gamma: Hyperparameter = 0.9, eps: Hyperparameter = 1e-8
 ) -> GradientTransformation:
@@ -163,6 +169,7 @@ def rmsprop(
     return _rmsprop.rmsprop(step_size, gamma, eps=0.0, eps_root=eps)
 
 
+@public
 def rmsprop_momentum(
     step_size: Hyperparameter,
     gamma: Hyperparameter = 0.9,
@@ -201,6 +208,7 @@ def rmsprop_momentum(
     return _rmsprop.rmsprop(step_size, gamma, eps=0.0, eps_root=eps, momentum=momentum)
 
 
+@public
 def adam(
     step_size: Hyperparameter,
     b1: Hyperparameter = 0.9,

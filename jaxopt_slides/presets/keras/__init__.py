@@ -17,6 +17,9 @@ Every rule takes, after its own arguments, those that Keras's optimizers share:
 A plain 0 for ``momentum`` leaves the velocity out. A learning rate that is a function takes the count.
 """
 
+import typing as _typing
+
+from jaxopt_slides._core.spelling import no_such_name as _no_such_name
 from jaxopt_slides.presets.keras._adaptive import adadelta as adadelta
 from jaxopt_slides.presets.keras._adaptive import adagrad as adagrad
 from jaxopt_slides.presets.keras._adaptive import adam as adam
@@ -24,3 +27,9 @@ from jaxopt_slides.presets.keras._adaptive import rmsprop as rmsprop
 from jaxopt_slides.presets.keras._sgd import sgd as sgd
 from jaxopt_slides.presets.keras._state import load_state as load_state
 from jaxopt_slides.presets.keras._state import to_state_dict as to_state_dict
+
+if not _typing.TYPE_CHECKING:  # to a type checker a misspelt name stays an error
+
+    def __getattr__(name: str) -> _typing.Any:
+        """What is not there is answered with what was meant."""
+        raise _no_such_name(__name__, name)

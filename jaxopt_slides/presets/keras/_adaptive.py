@@ -1,5 +1,6 @@
 """Keras's RMSprop, Adagrad, Adadelta and Adam."""
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._rules import adadelta as _adadelta
 from jaxopt_slides._rules import adagrad as _adagrad
@@ -18,6 +19,7 @@ from jaxopt_slides.presets._arguments import (
 from jaxopt_slides.presets.keras._shared import with_shared_arguments
 
 
+@public
 @with_shared_arguments
 def rmsprop(
     learning_rate: Hyperparameter = 0.001,
@@ -69,6 +71,7 @@ def rmsprop(
     return _rmsprop.rmsprop(learning_rate, rho, **knobs)
 
 
+@public
 @with_shared_arguments
 def adagrad(
     learning_rate: Hyperparameter = 0.001,
@@ -109,6 +112,7 @@ def adagrad(
     return _adagrad.adagrad(learning_rate, eps=0.0, eps_root=epsilon, **start)
 
 
+@public
 @with_shared_arguments
 def adadelta(
     learning_rate: Hyperparameter = 0.001,
@@ -143,6 +147,7 @@ def adadelta(
     return _adadelta.adadelta(learning_rate, rho=rho, eps=epsilon)
 
 
+@public
 @with_shared_arguments
 def adam(
     learning_rate: Hyperparameter = 0.001,

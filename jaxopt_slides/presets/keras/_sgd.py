@@ -1,11 +1,13 @@
 """Keras's SGD."""
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._rules import sgd as _sgd
 from jaxopt_slides.presets._arguments import FRACTION, POSITIVE, on, require_flags, require_numbers
 from jaxopt_slides.presets.keras._shared import with_shared_arguments
 
 
+@public
 @with_shared_arguments
 def sgd(
     learning_rate: Hyperparameter = 0.01, momentum: Hyperparameter = 0.0, nesterov: bool = False

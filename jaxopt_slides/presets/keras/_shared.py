@@ -118,7 +118,9 @@ def _clipped(owner: str, clipnorm: Any, clipvalue: Any, global_clipnorm: Any) ->
     return [] if is_off(clipvalue) else [clip(clipvalue)]
 
 
-def with_shared_arguments(make: Callable[..., GradientTransformation]) -> Any:
+def with_shared_arguments(
+    make: Callable[..., GradientTransformation],
+) -> Callable[..., GradientTransformation]:
     """The preset that takes Keras's shared arguments after those of ``make``."""
     own, shared = inspect.signature(make), list(inspect.signature(_around).parameters.values())[3:]
     signature = own.replace(parameters=[*own.parameters.values(), *shared])

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 from jaxopt_slides.presets._leaves import (
@@ -30,6 +31,7 @@ KEYS = {
 INTERLEAVED = ("Adadelta", "Adam")
 
 
+@public
 def load_state(
     tx: GradientTransformation,
     params: PyTree,
@@ -111,6 +113,7 @@ def _sign(kept: Kept) -> float:
     return -1.0 if kept.family == "RMSProp" else 1.0
 
 
+@public
 def to_state_dict(
     tx: GradientTransformation, params: PyTree, state: PyTree, *, names: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:

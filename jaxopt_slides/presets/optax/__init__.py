@@ -6,6 +6,9 @@ of its hyperparameters, mistakes raise, and steps are computed in float32 or wid
 ``accumulator_dtype`` or ``mu_dtype`` optax also multiplies in that dtype.
 """
 
+import typing as _typing
+
+from jaxopt_slides._core.spelling import no_such_name as _no_such_name
 from jaxopt_slides.presets.optax._adaptive import adadelta as adadelta
 from jaxopt_slides.presets.optax._adaptive import adagrad as adagrad
 from jaxopt_slides.presets.optax._adaptive import adam as adam
@@ -14,3 +17,9 @@ from jaxopt_slides.presets.optax._sgd import sgd as sgd
 from jaxopt_slides.presets.optax._state import load_state as load_state
 from jaxopt_slides.presets.optax._state import to_state as to_state
 from jaxopt_slides.presets.optax._state import to_state_dict as to_state_dict
+
+if not _typing.TYPE_CHECKING:  # to a type checker a misspelt name stays an error
+
+    def __getattr__(name: str) -> _typing.Any:
+        """What is not there is answered with what was meant."""
+        raise _no_such_name(__name__, name)

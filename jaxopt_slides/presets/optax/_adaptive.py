@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 from jaxopt_slides._parts.averaging import trace
 from jaxopt_slides._parts.decay import add_decayed_weights
@@ -23,6 +24,7 @@ from jaxopt_slides.presets._arguments import (
 )
 
 
+@public
 def rmsprop(
     learning_rate: Hyperparameter,
     decay: Hyperparameter = 0.9,
@@ -93,6 +95,7 @@ def rmsprop(
     return chain(*members)
 
 
+@public
 def adagrad(
     learning_rate: Hyperparameter,
     initial_accumulator_value: Hyperparameter = 0.1,
@@ -129,6 +132,7 @@ def adagrad(
     return chain(scale_by_rss(eps=0.0, eps_root=eps, **start), scale_by_learning_rate(learning_rate))
 
 
+@public
 def adadelta(
     learning_rate: Hyperparameter | None = None,
     rho: Hyperparameter = 0.9,
@@ -171,6 +175,7 @@ def adadelta(
     return chain(*first, _adadelta.adadelta(learning_rate, rho=rho, eps=eps))
 
 
+@public
 def adam(
     learning_rate: Hyperparameter,
     b1: Hyperparameter = 0.9,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._parts.averaging import trace
 from jaxopt_slides._parts.precision import narrowed
@@ -16,6 +17,7 @@ from jaxopt_slides.presets._arguments import (
 )
 
 
+@public
 def sgd(
     learning_rate: Hyperparameter,
     momentum: Hyperparameter | None = None,

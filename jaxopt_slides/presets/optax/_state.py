@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxopt_slides._core.checks import dtype_of, require_same_shapes, require_same_tree
 from jaxopt_slides._core.dtypes import fresh
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 from jaxopt_slides.presets._leaves import as_array, as_number, as_steps, name_of
@@ -26,6 +27,7 @@ INJECTED = ("hyperparams", "hyperparams_states")  # of optax.inject_hyperparams
 OTHERS = ("ScaleByBeliefState", "ScaleByAmsgradState")  # with fields of the same names
 
 
+@public
 def load_state(
     tx: GradientTransformation, params: PyTree, state_dict: Any, *, count: int | None = None
 ) -> PyTree:
@@ -145,6 +147,7 @@ def _column(owner: str, key: str, tree: PyTree, params: PyTree, field: str) -> l
     return [as_array(owner, f"{key} of {name_of(path)}", x, w, field) for x, (path, w) in pairs]
 
 
+@public
 def to_state_dict(tx: GradientTransformation, params: PyTree, state: PyTree) -> dict[str, Any]:
     r"""The fields of an optax state that continues a run of ``tx``: ``count``, ``trace``, ``nu`` ...
 
@@ -183,6 +186,7 @@ def _fields_of(owner: str, tx: GradientTransformation, params: PyTree, state: Py
     return fields
 
 
+@public
 def to_state(tx: GradientTransformation, params: PyTree, state: PyTree, like: PyTree) -> PyTree:
     """The optax state that continues a run of ``tx``: ``like``, filled by :func:`to_state_dict`.
 

@@ -1,5 +1,6 @@
 """The slides' rules."""
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._rules import adagrad as _adagrad
 from jaxopt_slides._rules import momentum as _momentum
@@ -8,6 +9,7 @@ from jaxopt_slides._rules import sgd as _sgd
 from jaxopt_slides.presets._arguments import FRACTION, require_numbers
 
 
+@public
 def sgd(learning_rate: Hyperparameter) -> GradientTransformation:
     r"""SGD as in the slides' main loop: ``x += - learning_rate * dx``.
 
@@ -33,6 +35,7 @@ def sgd(learning_rate: Hyperparameter) -> GradientTransformation:
     return _sgd.sgd(learning_rate)
 
 
+@public
 def momentum(learning_rate: Hyperparameter, mu: Hyperparameter = 0.9) -> GradientTransformation:
     r"""Momentum as in the slides' code: ``v = mu * v - learning_rate * dx; x += v``.
 
@@ -59,6 +62,7 @@ def momentum(learning_rate: Hyperparameter, mu: Hyperparameter = 0.9) -> Gradien
     return _momentum.momentum(learning_rate, mu)
 
 
+@public
 def rmsprop(learning_rate: Hyperparameter, decay_rate: Hyperparameter = 0.9) -> GradientTransformation:
     r"""RMSProp as in the slides' code, with ``cache`` from 0 and 1e-7 outside the root.
 
@@ -90,6 +94,7 @@ def rmsprop(learning_rate: Hyperparameter, decay_rate: Hyperparameter = 0.9) -> 
     return _rmsprop.rmsprop(learning_rate, decay_rate)
 
 
+@public
 def adagrad(learning_rate: Hyperparameter) -> GradientTransformation:
     r"""Adagrad as in the slides' code, with ``cache`` from 0 and 1e-7 outside the root.
 

@@ -3,6 +3,7 @@
 from jax.core import Tracer
 
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._parts.averaging import trace
 from jaxopt_slides._parts.scaling import scale_by_learning_rate
@@ -22,6 +23,7 @@ from jaxopt_slides.presets._arguments import (
 )
 
 
+@public
 def sgd(
     learning_rate: Hyperparameter, use_locking: bool = False, name: str = "GradientDescent"
 ) -> GradientTransformation:
@@ -52,6 +54,7 @@ def sgd(
     return _sgd.sgd(learning_rate)
 
 
+@public
 def momentum(
     learning_rate: Hyperparameter,
     momentum: Hyperparameter,
@@ -94,6 +97,7 @@ def momentum(
     return chain(trace(momentum, nesterov=use_nesterov), scale_by_learning_rate(learning_rate))
 
 
+@public
 def rmsprop(
     learning_rate: Hyperparameter,
     decay: Hyperparameter = 0.9,
@@ -144,6 +148,7 @@ def rmsprop(
     return _rmsprop.rmsprop(learning_rate, decay, **knobs, initial_accumulator_value=1.0)
 
 
+@public
 def adagrad(
     learning_rate: Hyperparameter,
     initial_accumulator_value: Hyperparameter = 0.1,
@@ -189,6 +194,7 @@ def adagrad(
     return _adagrad.adagrad(learning_rate, eps=0.0, **start)
 
 
+@public
 def adadelta(
     learning_rate: Hyperparameter = 0.001,
     rho: Hyperparameter = 0.95,
@@ -226,6 +232,7 @@ def adadelta(
     return _adadelta.adadelta(learning_rate, rho=rho, eps=epsilon)
 
 
+@public
 def adam(
     learning_rate: Hyperparameter = 0.001,
     beta1: Hyperparameter = 0.9,

@@ -8,6 +8,9 @@ rule; here they change nothing. Complex leaves have one mean of :math:`|g|^2` he
 and imaginary parts apart.
 """
 
+import typing as _typing
+
+from jaxopt_slides._core.spelling import no_such_name as _no_such_name
 from jaxopt_slides.presets.torch._adadelta import adadelta as adadelta
 from jaxopt_slides.presets.torch._adagrad import adagrad as adagrad
 from jaxopt_slides.presets.torch._adam import adam as adam
@@ -15,3 +18,9 @@ from jaxopt_slides.presets.torch._rmsprop import rmsprop as rmsprop
 from jaxopt_slides.presets.torch._sgd import sgd as sgd
 from jaxopt_slides.presets.torch._state import load_state as load_state
 from jaxopt_slides.presets.torch._state import to_state_dict as to_state_dict
+
+if not _typing.TYPE_CHECKING:  # to a type checker a misspelt name stays an error
+
+    def __getattr__(name: str) -> _typing.Any:
+        """What is not there is answered with what was meant."""
+        raise _no_such_name(__name__, name)

@@ -1,6 +1,7 @@
 """PyTorch's Adadelta."""
 
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._rules import adadelta as _adadelta
 from jaxopt_slides.presets._arguments import (
@@ -14,6 +15,7 @@ from jaxopt_slides.presets._arguments import (
 )
 
 
+@public
 def adadelta(
     lr: Hyperparameter = 1.0,
     rho: Hyperparameter = 0.9,

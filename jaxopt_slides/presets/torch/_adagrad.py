@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._parts.scaling import scale_by_schedule
 from jaxopt_slides._rules import adagrad as _adagrad
@@ -23,6 +24,7 @@ def _inverse_time(count, *, lr_decay):
     return 1 / (1 + jnp.asarray(count, float) * jnp.asarray(lr_decay, float))
 
 
+@public
 def adagrad(
     lr: Hyperparameter = 1e-2,
     lr_decay: float = 0,

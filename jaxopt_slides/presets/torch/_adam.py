@@ -3,6 +3,7 @@
 from typing import Any
 
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._core.words import shown
 from jaxopt_slides._rules import adam as _adam
@@ -21,6 +22,7 @@ from jaxopt_slides.presets._arguments import (
 from jaxopt_slides.presets._decoupled import decoupled
 
 
+@public
 def adam(
     lr: Hyperparameter = 1e-3,
     betas: tuple[Any, Any] = (0.9, 0.999),

@@ -1,6 +1,7 @@
 """PyTorch's RMSprop."""
 
 from jaxopt_slides._core.chain import chain
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._parts.averaging import trace
 from jaxopt_slides._parts.normalizing import scale_by_rms, scale_by_stddev
@@ -17,6 +18,7 @@ from jaxopt_slides.presets._arguments import (
 )
 
 
+@public
 def rmsprop(
     lr: Hyperparameter = 1e-2,
     alpha: Hyperparameter = 0.99,

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 
 from jaxopt_slides._core.chain import chain
 from jaxopt_slides._core.numbers import Range
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter
 from jaxopt_slides._core.words import shown
 from jaxopt_slides._parts.averaging import trace
@@ -26,6 +27,7 @@ def _damped_but_first(count, *, dampening):
     return jnp.where(count == 0, 1, 1 - jnp.asarray(dampening, float))
 
 
+@public
 def sgd(
     lr: Hyperparameter = 1e-3,
     momentum: Hyperparameter = 0,

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import as_integer, shown
 from jaxopt_slides.presets._leaves import as_array, as_steps, name_of, order_of, require_mapping
@@ -21,6 +22,7 @@ KEYS = {
 }
 
 
+@public
 def load_state(
     tx: GradientTransformation,
     params: PyTree,
@@ -164,6 +166,7 @@ def _steps(owner: str, rows: Mapping[Any, Any]) -> int | None:
     return next(iter(steps), None)
 
 
+@public
 def to_state_dict(
     tx: GradientTransformation, params: PyTree, state: PyTree, *, names: Sequence[str] | None = None
 ) -> dict[str, Any]:

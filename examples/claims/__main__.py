@@ -135,18 +135,19 @@ def footer(seconds: float, short: bool) -> str:
 
 def write(reports: list[Report], foot: str, out: Path) -> Path:
     """The page in English, which is returned, and the one in Portuguese, from the same figures."""
-    english = [TITLE, *(section(report, str, "claims") for report in reports)]
-    portuguese = [TITULO]
+
+    def save(page: Path, *parts: str) -> None:
+        made = f"jax {jax.__version__}, {jax.default_backend()}"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text("\n".join(parts) + f", {made}.\n", encoding="utf-8")
+
+    english = [section(report, str, "claims") for report in reports]
+    save(out / "claims.md", TITLE, *english, f"---\n\n{foot}")
+    portuguese = []
     for report in reports:
         say = partial(translate, texts=report.claim.portuguese)
         portuguese.append(section(report, say, "../claims"))
-    made = f"jax {jax.__version__}, {jax.default_backend()}"
-    (out / "pt").mkdir(parents=True, exist_ok=True)
-    for parts, says, page in (
-        (english, foot, out / "claims.md"),
-        (portuguese, translate(foot, {}), out / "pt" / "claims.md"),
-    ):
-        page.write_text("\n".join([*parts, f"---\n\n{says}, {made}.\n"]), encoding="utf-8")
+    save(out / "pt" / "claims.md", TITULO, *portuguese, f"---\n\n{translate(foot, {})}")
     return out / "claims.md"
 
 

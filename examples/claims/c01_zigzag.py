@@ -179,7 +179,7 @@ PORTUGUESE = {
         "passos que invertem o sentido, na transversal / ao longo"
     ),
     "the same with minibatch noise": "o mesmo com ruído de minibatch",
-    "more than # times as many across": "mais de # vezes mais na transversal",
+    "more than # times as many across": "mais de # vezes mais frequente na transversal",
     "progress in # steps, across / along": "progresso em # passos, na transversal / ao longo",
     "asymptotic rate of gradient descent, κ = #": "taxa assintótica da descida de gradiente, κ = #",
     "asymptotic rate of heavy ball, κ = #": "taxa assintótica da bola pesada, κ = #",

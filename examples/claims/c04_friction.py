@@ -172,7 +172,7 @@ PORTUGUESE = {
     "μ = #: terminal velocity": "μ = #: velocidade terminal",
     "μ = #: half-life in steps": "μ = #: meia-vida em passos",
     "ln #/−ln μ = # (± #⁻⁶)": "ln #/−ln μ = # (± #⁻⁶)",
-    "μ = #: lost a minibatch on the level": "μ = #: perda por minibatch no plano",
+    "μ = #: lost a minibatch on the level": "μ = #: fração perdida por minibatch no plano",
     "μ = #: velocity": "μ = #: velocidade",
     "# after # steps": "# após # passos",
     "−αgt = #: no limit": "−αgt = #: sem limite",

@@ -192,8 +192,8 @@ PORTUGUESE = {
         "Meia verdade. Onde o alvo se desloca, o RMSProp o segue para sempre e o Adagrad fica "
         "para trás (# vezes a sua distância quadrática inicial). Mas a duração, sozinha, não é "
         "motivo: num texto que não muda, o Adagrad está à frente do RMSProp com β = # depois do "
-        "treino curto e também, por # ± # nats por palavra, depois do longo. O que custa ali é a "
-        "memória curta, não a taxa fixa: com β = # a diferença é de # ± #."
+        "treino curto e também, com vantagem de # ± # nats por palavra, depois do longo. O que custa "
+        "ali é a memória curta, não a taxa fixa: com β = # a diferença é de # ± #."
     ),
     "text, # steps: @'s validation loss, best rate": (
         "texto, # passos: perda de validação do @, melhor taxa"

@@ -161,7 +161,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
 PORTUGUESE = {
     "A counterweight: what is learned": "Um contrapeso: o que se aprende",
     "RMSProp and Adagrad work very well on data sets whose gradients vary much in magnitude.": (
-        "RMSProp e Adagrad vão muito bem em dados cujos gradientes variam muito em magnitude."
+        "RMSProp e Adagrad funcionam muito bem em dados cujos gradientes variam muito em magnitude."
     ),
     "RMSProp / Adagrad, slide “RMSProp × ADAGRAD”; against it Wilson et al., The Marginal Value "
     "of Adaptive Gradient Methods in Machine Learning, #, section #": (
@@ -175,9 +175,9 @@ PORTUGUESE = {
     "# ± #.": (
         "Como o artigo prova: com gradientes do conjunto inteiro, todas as regras se ajustam ao "
         "conjunto de treino, a descida de gradiente não erra em exemplos novos, e Adagrad, "
-        "RMSProp e Adam dizem que todos eles são positivos (erro de teste # ± #). O “vão muito "
-        "bem” do slide fala de velocidade, não do que se aprende. O contraexemplo também é "
-        "frágil: com minibatches de # o erro de teste do Adagrad é de # ± #."
+        "RMSProp e Adam dizem que todos eles são positivos (erro de teste # ± #). O "
+        "“funcionam muito bem” do slide fala de velocidade, não do que se aprende. O contraexemplo "
+        "também é frágil: com minibatches de # o erro de teste do Adagrad é de # ± #."
     ),
     "share of negative test examples": "proporção de exemplos de teste negativos",
     "train # ± #, test # ± #": "treino # ± #; teste # ± #",

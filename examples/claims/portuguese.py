@@ -8,6 +8,7 @@ import re
 
 FIGURE = re.compile(
     r"`[^`]*`|(?:(?<![\w)])[+-](?=\d))?(?:\d{1,3}(?:[.,]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?(?:e[+-]?\d+)?"
+    r"|\b(?:nan|inf)\b"
 )
 WORD = re.compile(r"[A-Za-z]{2,}")
 NAMES = ("SGD", "RMSProp", "Adagrad", "Adam", "momentum")  # what @ in a text stands for

@@ -30,10 +30,10 @@ PORTUGUESE = {
         "pesos, @"
     ),
     "#–# orders sooner, says the slide of text; here # ± #": (
-        "#–# ordens antes, diz o slide sobre texto; aqui # ± #"
+        "#–# ordens mais rápido, diz o slide sobre texto; aqui # ± #"
     ),
     "#–# orders sooner, says the slide of text; here #": (
-        "#–# ordens antes, diz o slide sobre texto; aqui #"
+        "#–# ordens mais rápido, diz o slide sobre texto; aqui #"
     ),
     "about ln(#/#)·#^#/# = #": "cerca de ln(#/#)·#^#/# = #",
     "text: decades between the words' gradients": "texto: décadas entre os gradientes das palavras",
@@ -77,9 +77,9 @@ PORTUGUESE |= {
     "occurs.": (
         "O mecanismo é verdadeiro: os pesos têm a mesma escala, os gradientes não, e os primeiros "
         "passos das duas regras são todos de um só tamanho. Os números não são os que este texto "
-        "mostra. Os gradientes das suas palavras abrangem # ordens de magnitude (# depois do treino), e os "
-        "elementos individuais, #, fora o #% mais extremo, e não de # a #, embora um texto mais longo "
-        "tenha palavras mais raras; e a menor perda do SGD em # passos é alcançada pelo RMSProp "
+        "mostra. Os gradientes das suas palavras abrangem # ordens de magnitude (# depois do treino), "
+        "e os elementos individuais, #, fora o #% mais extremo, e não de # a #, embora um texto mais "
+        "longo tenha palavras mais raras; e a menor perda do SGD em # passos é alcançada pelo RMSProp "
         f"{primeiro} e pelo Adagrad {segundo}, e não de # a # vezes. Fatores assim aparecem aqui "
         "com características raras que importam tanto quanto as frequentes e com gradientes exatos: ao "
         "longo de # décadas, com todos os pesos por encontrar, o RMSProp ganha # ordens e o Adagrad, "

@@ -18,6 +18,7 @@ from jaxopt_slides._rules.rmsprop import RMSProp
 pytest.importorskip("matplotlib")
 from examples.claims import __main__ as command  # only where there is matplotlib
 from examples.claims import c05_scales, text_model
+from examples.claims.portuguese import translate
 
 CLAIMS = sorted(command.modules())
 ROOT = Path(__file__).parents[1]
@@ -39,7 +40,10 @@ def test_a_claim_holds_and_is_drawn(number, tmp_path):
     rows = claim.rows(result)
     assert len(rows) > 2
     assert all(text.strip() for row in rows for text in row)
-    assert len(claim.verdict(result)) > 20
+    verdict = claim.verdict(result)
+    assert len(verdict) > 20
+    for text in (claim.title, claim.sentence, claim.slide, verdict, *(t for row in rows for t in row)):
+        translate(text, claim.portuguese)  # refuses what has no Portuguese
     claim.draw(result, tmp_path / "new" / "claim.png")
     assert (tmp_path / "new" / "claim.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "new" / "claim.png").stat().st_size > 1000
@@ -155,6 +159,10 @@ def test_the_command_writes_a_page(tmp_path, capsys):
     assert "**Verdict.** True" in page
     (picture,) = re.findall(r"!\[.*\]\((.*)\)", page)
     assert (tmp_path / picture).stat().st_size > 1000
+    portuguese = (tmp_path / "pt" / "claims.md").read_text()
+    assert "## 6. A diferença de uma linha" in portuguese
+    assert "**Veredito.** Verdade" in portuguese
+    assert f"](../{picture})" in portuguese
 
 
 def test_a_claim_that_fails_is_in_the_page_and_in_the_exit_status(tmp_path, capsys, monkeypatch):
@@ -164,6 +172,8 @@ def test_a_claim_that_fails_is_in_the_page_and_in_the_exit_status(tmp_path, caps
     assert "**The check failed:** Not equal to tolerance" in (tmp_path / "claims.md").read_text(
         encoding="utf-8"
     )
+    portuguese = (tmp_path / "pt" / "claims.md").read_text(encoding="utf-8")
+    assert "**A verificação falhou:** Not equal to tolerance" in portuguese
 
 
 @pytest.mark.parametrize("text", ["0", "1,99", "one", ""])

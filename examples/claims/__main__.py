@@ -1,4 +1,4 @@
-"""Runs the slides' claims and writes one report: ``python -m examples.claims``."""
+"""Runs the slides' claims and writes one report, in two languages: ``python -m examples.claims``."""
 
 import argparse
 import importlib
@@ -6,13 +6,17 @@ import os
 import pkgutil
 import re
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import jax
 
 import examples.claims
 from examples.claims.base import Claim, Row
+from examples.claims.portuguese import TITLE as TITULO
+from examples.claims.portuguese import translate
 
 MODULE = re.compile(r"c(\d\d)_(\w+)")
 TITLE = """# The slides' claims, measured
@@ -25,6 +29,19 @@ it is true. Each claim has assertions with the tolerances that the tables name; 
 python -m examples.claims
 ```
 """
+
+
+Say = Callable[[str], str]
+
+
+class Report(NamedTuple):
+    """One claim's measurement, for the pages of all languages."""
+
+    claim: Claim
+    rows: list[Row]
+    verdict: str
+    picture: str
+    failure: str | None  # what its check found wrong
 
 
 def modules() -> dict[int, str]:
@@ -60,8 +77,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     short = "few seeds and steps: seconds instead of minutes, and less certain figures"
     parser.add_argument("--short", action="store_true", help=short)
     out = (
-        "where claims.md and the folder claims/ with its pictures go; docs by default for all claims "
-        "at full length, else out"
+        "where claims.md, pt/claims.md and the folder claims/ with their pictures go; docs by default "
+        "for all claims at full length, else out"
     )
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help=out)
     options = parser.parse_args(argv)
@@ -76,65 +93,78 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def table(rows: list[Row]) -> str:
+def table(rows: list[Row], say: Say) -> str:
     """The figures."""
-    lines = ["| | measured | expected |", "|---|---|---|"]
-    return "\n".join(lines + [f"| {' | '.join(map(cell, row))} |" for row in rows])
+    lines = [f"| | {say('measured')} | {say('expected')} |", "|---|---|---|"]
+    return "\n".join(lines + [f"| {' | '.join(cell(say(text)) for text in row)} |" for row in rows])
 
 
-def section(claim: Claim, result: dict[str, Any], picture: str, failure: str | None) -> str:
-    """A claim's part of the page."""
-    failed = f"**The check failed:** {failure}\n\n" if failure else ""
+def section(report: Report, say: Say, folder: str) -> str:
+    """A claim's part of a page, in the language of ``say``; the pictures are in this folder."""
+    claim, title = report.claim, say(report.claim.title)
+    failed = f"**{say('The check failed:')}** {report.failure}\n\n" if report.failure else ""
     return (
-        f"## {claim.number}. {claim.title}\n\n> {claim.sentence}\n>\n> Slides {claim.slide}\n\n"
-        f"{failed}**Verdict.** {claim.verdict(result)}\n\n"
-        f"![{claim.title}]({picture})\n\n{table(claim.rows(result))}\n"
+        f"## {claim.number}. {title}\n\n> {say(claim.sentence)}\n>\n> {say('Slides')} "
+        f"{say(claim.slide)}\n\n{failed}**{say('Verdict.')}** {say(report.verdict)}\n\n"
+        f"![{title}]({folder}/{report.picture})\n\n{table(report.rows, say)}\n"
     )
 
 
-def run(number: int, short: bool, out: Path) -> tuple[str, str | None]:
-    """Measures, draws and checks one claim: its section, and what its check found wrong."""
+def run(number: int, short: bool, out: Path) -> Report:
+    """Measures, draws and checks one claim."""
     claim, failure = load(number), None
     result = claim.measure(short=short)
-    picture = f"claims/{modules()[number]}.png"
+    picture = f"{modules()[number]}.png"
     (out / "claims").mkdir(parents=True, exist_ok=True)
-    claim.draw(result, out / picture)
+    claim.draw(result, out / "claims" / picture)
     try:
         claim.check(result)
     except AssertionError as error:
         failure = " ".join(str(error).split()) or "an assertion without a text"
-    return section(claim, result, picture, failure), failure
+    return Report(claim, claim.rows(result), claim.verdict(result), picture, failure)
 
 
 def footer(seconds: float, short: bool) -> str:
-    """How the page came about."""
+    """How the pages came about."""
     settings = "short settings, " if short else ""
     return (
-        f"---\n\nWritten by `python -m examples.claims`: {settings}{seconds / 60:.1f} minutes on "
-        f"{os.cpu_count()} cores, jax {jax.__version__}, {jax.default_backend()}.\n"
+        f"Written by `python -m examples.claims`: {settings}{seconds / 60:.1f} minutes on "
+        f"{os.cpu_count()} cores"
     )
+
+
+def write(reports: list[Report], foot: str, out: Path) -> Path:
+    """The page in English, which is returned, and the one in Portuguese, from the same figures."""
+
+    def save(page: Path, *parts: str) -> None:
+        made = f"jax {jax.__version__}, {jax.default_backend()}"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text("\n".join(parts) + f", {made}.\n", encoding="utf-8")
+
+    english = [section(report, str, "claims") for report in reports]
+    save(out / "claims.md", TITLE, *english, f"---\n\n{foot}")
+    portuguese = []
+    for report in reports:
+        say = partial(translate, texts=report.claim.portuguese)
+        portuguese.append(section(report, say, "../claims"))
+    save(out / "pt" / "claims.md", TITULO, *portuguese, f"---\n\n{translate(foot, {})}")
+    return out / "claims.md"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the claims with a progress bar; the exit status is 1 if a check failed."""
     from tqdm import tqdm
 
-    options, began, parts, failures = parse(argv), time.perf_counter(), [TITLE], {}
+    options, began, reports = parse(argv), time.perf_counter(), []
     with tqdm(options.only, unit="claim") as bar:
         for number in bar:
             bar.set_description(f"claim {number}, {modules()[number].partition('_')[2]}")
-            part, failure = run(number, options.short, options.out)
-            parts.append(part)
-            if failure:
-                failures[number] = failure
-    parts.append(footer(time.perf_counter() - began, options.short))
-    page = options.out / "claims.md"
-    page.write_text("\n".join(parts), encoding="utf-8")
+            reports.append(run(number, options.short, options.out))
+    page = write(reports, footer(time.perf_counter() - began, options.short), options.out)
+    failures = {r.claim.number: r.failure for r in reports if r.failure}
     for number, failure in failures.items():
         print(f"claim {number} failed its check: {failure}")
-    print(
-        f"{len(options.only) - len(failures)} of {len(options.only)} claims passed their checks; {page}"
-    )
+    print(f"{len(reports) - len(failures)} of {len(reports)} claims passed their checks; {page}")
     return 1 if failures else 0
 
 

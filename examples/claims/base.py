@@ -26,6 +26,7 @@ class Claim(NamedTuple):
       rows: the figures.
       verdict: one or two sentences; where the slide is wrong it says so.
       draw: saves the picture, for a path that ends in .png.
+      portuguese: its texts in Brazilian Portuguese, by the English ones; see portuguese.py.
     """
 
     number: int
@@ -37,3 +38,4 @@ class Claim(NamedTuple):
     rows: Callable[[dict[str, Any]], list[Row]]
     verdict: Callable[[dict[str, Any]], str]
     draw: Callable[[dict[str, Any], Path], None]
+    portuguese: dict[str, str]

@@ -160,6 +160,40 @@ def draw(result: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
+PORTUGUESE = {
+    "Zig-zag across, a crawl along": "Zigue-zague na transversal, lentidão ao longo",
+    "Suppose that the loss is steep vertically but shallow horizontally. Which path does SGD take "
+    "to the minimum? Very slow progress horizontally, “zig-zag” vertically.": (
+        "Numa perda íngreme na vertical e rasa na horizontal, que caminho o SGD faz até o mínimo? "
+        "Avança muito devagar na horizontal e faz “zig-zag” na vertical."
+    ),
+    "True: across the valley every step turns round, along it none, and there a step covers #% of "
+    "the way that is left. With its best rate gradient descent needs # steps for each digit of "
+    "accuracy, momentum with its own best # in the long run.": (
+        "Verdade: na transversal do vale todo passo inverte o sentido, ao longo dele nenhum, e "
+        "ali um passo cobre #% do caminho que falta. Com a sua melhor taxa, a descida de "
+        "gradiente precisa de # passos para cada dígito de precisão; o momentum, com os seus "
+        "melhores valores, de # a longo prazo."
+    ),
+    "steps that turn round, across / along": (
+        "passos que invertem o sentido, na transversal / ao longo"
+    ),
+    "the same with minibatch noise": "o mesmo com ruído de minibatch",
+    "more than # times as many across": "mais de # vezes mais frequente na transversal",
+    "progress in # steps, across / along": "progresso em # passos, na transversal / ao longo",
+    "asymptotic rate of gradient descent, κ = #": "taxa assintótica da descida de gradiente, κ = #",
+    "asymptotic rate of heavy ball, κ = #": "taxa assintótica da bola pesada, κ = #",
+    "(κ−#)/(κ+#) = #, to three digits, every seed": (
+        "(κ−#)/(κ+#) = #, com três dígitos, em cada semente"
+    ),
+    "(√κ−#)/(√κ+#) = #, to three digits, every seed": (
+        "(√κ−#)/(√κ+#) = #, com três dígitos, em cada semente"
+    ),
+    "heavy ball, fitted as ρᵗ instead of t·ρᵗ": "bola pesada, ajustada como ρᵗ em vez de t·ρᵗ",
+    "wrong in the third digit: the root is double": "errado no terceiro dígito: a raiz é dupla",
+}
+
+
 CLAIM = Claim(
     1,
     "Zig-zag across, a crawl along",
@@ -171,4 +205,5 @@ CLAIM = Claim(
     rows,
     verdict,
     draw,
+    PORTUGUESE,
 )

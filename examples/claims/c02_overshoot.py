@@ -174,6 +174,49 @@ def draw(result: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
+PORTUGUESE = {
+    "Overshoot, and yet sooner": "Ultrapassa a meta e, ainda assim, chega antes",
+    "Note that momentum overshoots the target but in general reaches the minimum much faster. (μ "
+    "is usually about #, # or #, sometimes adjusted over time, for example # → #.)": (
+        "O momentum passa da meta, mas em geral chega ao mínimo muito mais depressa. (μ costuma "
+        "ser cerca de #; # ou #, às vezes ajustado ao longo do tempo, por exemplo # → #.)"
+    ),
+    "*Momentum*, “SGD × SGD+Momentum” and “Atualização pelo Momentum”": (
+        "*Momentum*, “SGD × SGD+Momentum” e “Atualização pelo Momentum”"
+    ),
+    "True of a μ that suits the valley. At κ = # # overshoots by #% and is # times as fast as "
+    "SGD. But # (# times as fast) does not pass the minimum at all, and # passes it by #% and "
+    "swings so long that it takes # times SGD's steps. The schedule # → # over # steps is # times "
+    "as fast. The longer the valley, the larger the right μ: at κ = # # is # times as fast as "
+    "SGD, and # # times, with an overshoot of #%.": (
+        "Verdade para um μ adequado ao vale. Com κ = #, o valor # ultrapassa a meta em #% e é # "
+        "vezes mais rápido que o SGD. Já # (# vezes mais rápido) nem chega a passar do mínimo, e "
+        "# passa dele em #% e oscila por tanto tempo que leva # vezes os passos do SGD. O "
+        "agendamento # → # em # passos é # vezes mais rápido. Quanto mais longo o vale, maior o μ "
+        "certo: com κ = #, o valor # é # vezes mais rápido que o SGD, e # é # vezes, com uma "
+        "ultrapassagem de #%."
+    ),
+    "κ = #, SGD: overshoot along the floor": "κ = #, SGD: ultrapassagem ao longo do fundo",
+    "κ = #, μ = #: overshoot along the floor": "κ = #, μ = #: ultrapassagem ao longo do fundo",
+    "κ = #, μ = # → #: overshoot along the floor": (
+        "κ = #, μ = # → #: ultrapassagem ao longo do fundo"
+    ),
+    "#% by the closed form (± #⁻⁶)": "#% pela forma fechada (± #⁻⁶)",
+    "κ = #, SGD: steps to #% of the first distance": ("κ = #, SGD: passos até #% da distância inicial"),
+    "κ = #, μ = #: steps to #% of the first distance": (
+        "κ = #, μ = #: passos até #% da distância inicial"
+    ),
+    "κ = #, μ = # → #: steps to #% of the first distance": (
+        "κ = #, μ = # → #: passos até #% da distância inicial"
+    ),
+    "# ± #, # ± #×": "# ± #; # ± #×",
+    "the closed form (± # step)": "a forma fechada (± # passo)",
+    "the closed form (± # step); mean above #×": "a forma fechada (± # passo); média acima de #×",
+    "the closed form (± # step); mean below #×": "a forma fechada (± # passo); média abaixo de #×",
+    "mean above #×": "média acima de #×",
+}
+
+
 CLAIM = Claim(
     2,
     "Overshoot, and yet sooner",
@@ -185,4 +228,5 @@ CLAIM = Claim(
     rows,
     verdict,
     draw,
+    PORTUGUESE,
 )

@@ -157,6 +157,31 @@ def draw(result: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
+PORTUGUESE = {
+    "Built up where shallow, damped where steep": "Acumula onde é raso, amortece onde é íngreme",
+    "Allows the velocity to “accumulate” in shallow directions. Reduces the velocity in steep "
+    "directions, because of the rapid change of sign.": (
+        "Nas direções rasas a velocidade pode “se acumular”. Nas íngremes ela diminui, porque o "
+        "sinal muda rapidamente."
+    ),
+    "True, with a border that the slide does not mention: on a parabola of curvature λ the gain "
+    "is above # where αλ < # and below # where αλ > #, exactly where SGD itself would zig-zag "
+    "(measured at αλ = #: #). At best μ = # damps to #/(#+μ) = #. A slope that lasts gains "
+    "#/(#−μ) = #; where it flattens the velocity is older than the gradient and the ratio is up "
+    "to #.": (
+        "Verdade, com uma fronteira que o slide não menciona: numa parábola de curvatura λ, o "
+        "ganho fica acima de # onde αλ < # e abaixo de # onde αλ > #, exatamente onde o próprio "
+        "SGD faria zigue-zague (medido em αλ = #: #). No melhor caso, μ = # amortece até #/(#+μ) "
+        "= #. Uma inclinação duradoura ganha #/(#−μ) = #; onde ela se achata, a velocidade é mais "
+        "antiga que o gradiente e a razão chega a #."
+    ),
+    "μ = #, gradient keeps its sign": "μ = #, o gradiente mantém o sinal",
+    "μ = #, gradient has a random sign": "μ = #, o gradiente tem sinal aleatório",
+    "μ = #, gradient changes sign": "μ = #, o gradiente troca de sinal",
+    "μ = #, in a bowl with αλ = #": "μ = #, numa tigela com αλ = #",
+}
+
+
 CLAIM = Claim(
     3,
     "Built up where shallow, damped where steep",
@@ -168,4 +193,5 @@ CLAIM = Claim(
     rows,
     verdict,
     draw,
+    PORTUGUESE,
 )

@@ -148,6 +148,40 @@ def draw(result: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
+PORTUGUESE = {
+    "The ball with friction": "A bola com atrito",
+    "Physical interpretation: a ball that rolls down the loss, plus friction (coefficient μ). The "
+    "“momentum” parameter is really the “rate of decay of the momentum per minibatch” (and its "
+    "physical analogue would be viscosity).": (
+        "Interpretação física: uma bola que desce pela perda, mais atrito (coeficiente μ). O "
+        "parâmetro “momentum” seria, na verdade, a “taxa de decaimento do momentum por minibatch” "
+        "(e o seu análogo físico, a viscosidade)."
+    ),
+    "*Momentum*, “SGD com Momentum” and “Atualização pelo Momentum”": (
+        "*Momentum*, “SGD com Momentum” e “Atualização pelo Momentum”"
+    ),
+    "True as “decay of the momentum per minibatch”: half of the velocity is gone after #, #, # "
+    "steps for μ = #, #, #. The slide's other words, “friction (coefficient μ)” and “viscosity”, "
+    "have it upside down: what a minibatch takes is #−μ, and the ball with μ = # rolls on for "
+    "ever.": (
+        "Verdade como “decaimento do momentum por minibatch”: metade da velocidade se perde após "
+        "#; # e # passos para μ = #; # e #. As outras palavras do slide, “atrito (coeficiente μ)” "
+        "e “viscosidade”, invertem a ideia: o que um minibatch tira é #−μ, e a bola com μ = # "
+        "rola para sempre."
+    ),
+    "μ = #: terminal velocity": "μ = #: velocidade terminal",
+    "μ = #: half-life in steps": "μ = #: meia-vida em passos",
+    "ln #/−ln μ = # (± #⁻⁶)": "ln #/−ln μ = # (± #⁻⁶)",
+    "μ = #: lost a minibatch on the level": "μ = #: fração perdida por minibatch no plano",
+    "μ = #: velocity": "μ = #: velocidade",
+    "# after # steps": "# após # passos",
+    "−αgt = #: no limit": "−αgt = #: sem limite",
+    "μ = #, noisy slope: mean; deviation of the velocity": (
+        "μ = #, inclinação ruidosa: média; desvio da velocidade"
+    ),
+}
+
+
 CLAIM = Claim(
     4,
     "The ball with friction",
@@ -160,4 +194,5 @@ CLAIM = Claim(
     rows,
     verdict,
     draw,
+    PORTUGUESE,
 )

@@ -10,6 +10,7 @@ from examples.claims import rare_features, text_model
 from examples.claims.base import Claim, Row
 from examples.claims.early_figures import RULES, label, panels, save
 from examples.claims.rare_features import NEAR
+from examples.claims.scales_portuguese import PORTUGUESE
 from examples.text_report import plus_minus
 
 RATES = {  # on the features, and on the text
@@ -175,4 +176,5 @@ CLAIM = Claim(
     rows,
     verdict,
     draw,
+    PORTUGUESE,
 )

@@ -181,6 +181,33 @@ def draw(result: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
+PORTUGUESE = {
+    "The one-line difference": "A diferença de uma linha",
+    "“Diferença” (the difference): an arrow from the word to the two lines of the cache, # and #.": (
+        "“Diferença”: uma seta liga a palavra às duas linhas do cache, # e #."
+    ),
+    "True: without RMSProp's options the rules differ in the line of the cache alone. It is worth "
+    "a factor of # at the first step, and later the whole character: here Adagrad comes to rest, "
+    "while RMSProp's steps stay as long as its rate. If RMSProp weighs all squares alike (β = "
+    "t/(t+#)) and its rate falls as #/√(t+#), it is Adagrad to #.": (
+        "Verdade: sem as opções do RMSProp, as regras só diferem na linha do cache. Ela vale um "
+        "fator de # no primeiro passo e, depois, todo o caráter: aqui o Adagrad chega ao repouso, "
+        "enquanto os passos do RMSProp continuam do tamanho da sua taxa. Se o RMSProp pesa todos "
+        "os quadrados por igual (β = t/(t+#)) e a sua taxa cai como #/√(t+#), ele é o Adagrad, a "
+        "menos de #."
+    ),
+    "@: the cache": "@: o cache",
+    "slide: #": "slide: #",
+    "@: distance from the slide's cell in # steps": ("@: distância até a célula do slide em # passos"),
+    "first step, RMSProp over Adagrad": "primeiro passo, RMSProp dividido por Adagrad",
+    "RMSProp with β = t/(t+#) and α/√(t+#): distance from Adagrad": (
+        "RMSProp com β = t/(t+#) e α/√(t+#): distância até o Adagrad"
+    ),
+    "step #: RMSProp / Adagrad": "passo #: RMSProp / Adagrad",
+    "more than # times as long": "mais de # vezes mais longo",
+}
+
+
 CLAIM = Claim(
     6,
     "The one-line difference",
@@ -192,4 +219,5 @@ CLAIM = Claim(
     rows,
     verdict,
     draw,
+    PORTUGUESE,
 )

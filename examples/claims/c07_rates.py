@@ -130,6 +130,43 @@ def draw(found: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
+PORTUGUESE = {
+    "Effective learning rates over time": "Taxas de aprendizado efetivas ao longo do tempo",
+    "c(t) tends to grow linearly with t, so Adagrad reduces its effective learning rate over time "
+    "by #/√t; the learning rate of RMSProp is fixed over time.": (
+        "c(t) tende a crescer linearmente com t, e por isso a taxa de aprendizado efetiva do "
+        "Adagrad cai ao longo do tempo com #/√t; a do RMSProp é fixa."
+    ),
+    "RMSProp / Adagrad, slides “ADAGRAD” and “RMSProp × ADAGRAD”": (
+        "RMSProp / Adagrad, slides “ADAGRAD” e “RMSProp × ADAGRAD”"
+    ),
+    "True where gradients keep their size, as minibatch noise makes them: Adagrad's rate falls as "
+    "t^(# ± #) and RMSProp's stays level. Not a property of the rule alone: without noise the "
+    "gradients vanish, Adagrad's sum stops growing and its rate stops falling, while RMSProp's "
+    "rate climbs until the step oscillates.": (
+        "Verdade onde os gradientes mantêm o tamanho, como o ruído dos minibatches faz: a taxa do "
+        "Adagrad cai como t^(# ± #) e a do RMSProp fica estável. Não é propriedade só da regra: "
+        "sem ruído os gradientes desaparecem, a soma do Adagrad para de crescer e a sua taxa para "
+        "de cair, enquanto a taxa do RMSProp sobe até o passo oscilar."
+    ),
+    "# (each seed within #)": "# (cada semente dentro de #)",
+    "#/# (within #)": "#/# (dentro de #)",
+    "@: effective rate ~ t^p, p": "@: taxa efetiva ~ t^p, p",
+    "@: c ~ t^p, p": "@: c ~ t^p, p",
+    "@: s ~ t^p, p": "@: s ~ t^p, p",
+    "Adagrad without gradient noise: c ~ t^p, p": "Adagrad sem ruído no gradiente: c ~ t^p, p",
+    "the slide: #": "o slide: #",
+    "RMSProp without gradient noise: effective rate, first and last": (
+        "RMSProp sem ruído no gradiente: taxa efetiva, primeira e última"
+    ),
+    "# and #": "# e #",
+    "the slide: level; above # a step goes further beyond the minimum than it was before it": (
+        "o slide: estável; acima de # um passo termina além do mínimo, mais longe do que estava "
+        "antes dele"
+    ),
+}
+
+
 CLAIM = Claim(
     number=7,
     title="Effective learning rates over time",
@@ -141,4 +178,5 @@ CLAIM = Claim(
     rows=rows,
     verdict=verdict,
     draw=draw,
+    portuguese=PORTUGUESE,
 )

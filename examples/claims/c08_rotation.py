@@ -160,6 +160,34 @@ def draw(found: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
+PORTUGUESE = {
+    "Features that depend on each other": "Características que dependem umas das outras",
+    "However, less effective when there are strong dependences between the features.": (
+        "Perdem eficácia, porém, quando as características dependem fortemente umas das outras."
+    ),
+    "True. On an axis-aligned valley (condition number #) Adagrad arrives # times and RMSProp # "
+    "times sooner than gradient descent (there the axes are problems of one dimension, without "
+    "noise: easy for Adagrad); turned by #° the factors are # and #: no edge is left. Dividing by "
+    "the root of the whole matrix instead restores it at every angle.": (
+        "Verdade. Num vale alinhado aos eixos (número de condição #), o Adagrad chega # vezes e o "
+        "RMSProp # vezes mais rápido que a descida de gradiente (ali os eixos são problemas de uma "
+        "dimensão, sem ruído: fáceis para o Adagrad); com o vale girado em #° os fatores são # e "
+        "#: não sobra vantagem. Dividir pela raiz da matriz inteira a devolve em qualquer ângulo."
+    ),
+    "@: steps until #% of the way is left": "@: passos até faltar #% do caminho",
+    "full-matrix Adagrad: steps until #% of the way is left": (
+        "Adagrad de matriz completa: passos até faltar #% do caminho"
+    ),
+    "the same at every angle (within # %)": "o mesmo em todos os ângulos (dentro de # %)",
+    "the same at every angle (within # %), # times sooner than SGD": (
+        "o mesmo em todos os ângulos (dentro de # %), # vezes mais rápido que o SGD"
+    ),
+    "more than # times sooner than SGD at #°, less than # times at #°": (
+        "mais de # vezes mais rápido que o SGD em #°, menos de # vezes em #°"
+    ),
+}
+
+
 CLAIM = Claim(
     number=8,
     title="Features that depend on each other",
@@ -170,4 +198,5 @@ CLAIM = Claim(
     rows=rows,
     verdict=verdict,
     draw=draw,
+    portuguese=PORTUGUESE,
 )

@@ -170,6 +170,51 @@ def draw(found: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
+PORTUGUESE = {
+    "Formal bounds": "Limites formais",
+    "RMSProp is a heuristic approach, while Adagrad has formal bounds on its rate of convergence, "
+    "though only for convex problems.": (
+        "O RMSProp é heurístico; o Adagrad tem limites formais para a sua taxa de convergência, "
+        "embora só em problemas convexos."
+    ),
+    "True. Adagrad's regret stays under its bound at every round (at most #% of it); RMSProp, "
+    "with a falling rate or a fixed one, walks to the worst point of a convex problem. It takes a "
+    "memory that is short for the cycle: with β = # it still solves the paper's cycle of # "
+    "steps, and fails on one of #. Adagrad solves both.": (
+        "Verdade. O arrependimento (*regret*) do Adagrad fica abaixo do seu limite em todas as "
+        "rodadas (no máximo #% dele); o RMSProp, com taxa decrescente ou fixa, caminha até o pior "
+        "ponto de um problema convexo. Para isso, a memória precisa ser curta em relação ao "
+        "ciclo: com β = # ele ainda resolve o ciclo de # passos do artigo e falha num de #. O "
+        "Adagrad resolve os dois."
+    ),
+    "Adagrad, linear losses: largest regret / bound": (
+        "Adagrad, perdas lineares: maior arrependimento / limite"
+    ),
+    "Adagrad, absolute losses: largest regret / bound": (
+        "Adagrad, perdas absolutas: maior arrependimento / limite"
+    ),
+    "Adagrad, logistic losses: largest regret / bound": (
+        "Adagrad, perdas logísticas: maior arrependimento / limite"
+    ),
+    "at most #, every seed": "no máximo #, em cada semente",
+    "@; C = # once in # steps: end, regret": ("@; C = # uma vez a cada # passos: fim, arrependimento"),
+    "@, β = #; C = # once in # steps: end, regret": (
+        "@, β = #; C = # uma vez a cada # passos: fim, arrependimento"
+    ),
+    "@, β = #, fixed rate; C = # once in # steps: end, regret": (
+        "@, β = #, taxa fixa; C = # uma vez a cada # passos: fim, arrependimento"
+    ),
+    "Adam, β₁ = #, β₂ = #; C = # once in # steps: end, regret": (
+        "Adam, β₁ = #; β₂ = #; C = # uma vez a cada # passos: fim, arrependimento"
+    ),
+    "#, R(T) ~ T^#, R(T)/T = # ± #": "#; R(T) ~ T^#; R(T)/T = # ± #",
+    "#, exponent # (within #), # or more (within # %)": (
+        "#; expoente # (dentro de #); # ou mais (dentro de # %)"
+    ),
+    "#, exponent below #/#": "#; expoente abaixo de #/#",
+}
+
+
 CLAIM = Claim(
     number=9,
     title="Formal bounds",
@@ -181,4 +226,5 @@ CLAIM = Claim(
     rows=rows,
     verdict=verdict,
     draw=draw,
+    portuguese=PORTUGUESE,
 )

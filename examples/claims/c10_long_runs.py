@@ -175,6 +175,50 @@ def draw(found: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
+PORTUGUESE = {
+    "Short and long training": "Treinos curtos e longos",
+    "The learning rate of RMSProp is fixed over time, being more suitable for training tasks of "
+    "long duration; that of Adagrad falls by #/√t, which is quite aggressive (it may be good for "
+    "short models that are easy to train, but too fast for training of long duration).": (
+        "Com taxa de aprendizado fixa no tempo, o RMSProp é mais adequado a treinos longos; a do "
+        "Adagrad cai com #/√t, queda bastante agressiva (boa, talvez, para modelos curtos e "
+        "fáceis de treinar, mas rápida demais para treinos longos)."
+    ),
+    "Half true. Where the target drifts, RMSProp follows it for ever and Adagrad falls behind (# "
+    "times its first squared distance). But length alone is no reason: on text that stays the "
+    "same, Adagrad is ahead of RMSProp with β = # after the short run and, by # ± # nats a word, "
+    "after the long one too. What costs there is the short memory, not the fixed rate: with β = # "
+    "the difference is # ± #.": (
+        "Meia verdade. Onde o alvo se desloca, o RMSProp o segue para sempre e o Adagrad fica "
+        "para trás (# vezes a sua distância quadrática inicial). Mas a duração, sozinha, não é "
+        "motivo: num texto que não muda, o Adagrad está à frente do RMSProp com β = # depois do "
+        "treino curto e também, com vantagem de # ± # nats por palavra, depois do longo. O que custa "
+        "ali é a memória curta, não a taxa fixa: com β = # a diferença é de # ± #."
+    ),
+    "text, # steps: @'s validation loss, best rate": (
+        "texto, # passos: perda de validação do @, melhor taxa"
+    ),
+    "text, # steps: @, β = #'s validation loss, best rate": (
+        "texto, # passos: perda de validação do @ com β = #, melhor taxa"
+    ),
+    "# ± # at #": "# ± # com #",
+    "above #; the slide: positive": "acima de #; o slide: positiva",
+    "above #; the slide: negative": "acima de #; o slide: negativa",
+    "text, # steps: RMSProp's loss - Adagrad's": (
+        "texto, # passos: perda do RMSProp - perda do Adagrad"
+    ),
+    "text, long: the same for RMSProp, β = #": "texto, longo: o mesmo para o RMSProp, β = #",
+    "less than half of it": "menos da metade dela",
+    "drift: @'s squared distance, last tenth / first # steps, rate #": (
+        "deslocamento: distância quadrática do @, último décimo / primeiros # passos, taxa #"
+    ),
+    "above #": "acima de #",
+    "drift: @'s mean squared distance, rate best for all": (
+        "deslocamento: distância quadrática média do @, melhor taxa para tudo"
+    ),
+}
+
+
 CLAIM = Claim(
     number=10,
     title="Short and long training",
@@ -187,4 +231,5 @@ CLAIM = Claim(
     rows=rows,
     verdict=verdict,
     draw=draw,
+    portuguese=PORTUGUESE,
 )

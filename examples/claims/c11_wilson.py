@@ -158,6 +158,36 @@ def draw(found: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
+PORTUGUESE = {
+    "A counterweight: what is learned": "Um contrapeso: o que se aprende",
+    "RMSProp and Adagrad work very well on data sets whose gradients vary much in magnitude.": (
+        "RMSProp e Adagrad funcionam muito bem em dados cujos gradientes variam muito em magnitude."
+    ),
+    "RMSProp / Adagrad, slide “RMSProp × ADAGRAD”; against it Wilson et al., The Marginal Value "
+    "of Adaptive Gradient Methods in Machine Learning, #, section #": (
+        "RMSProp / Adagrad, slide “RMSProp × ADAGRAD”; em contraponto, Wilson et al., The "
+        "Marginal Value of Adaptive Gradient Methods in Machine Learning, #, seção #"
+    ),
+    "As the paper proves: with full-batch gradients all rules fit the training set, gradient "
+    "descent makes no error on new examples, and Adagrad, RMSProp and Adam call every one of them "
+    "positive (test error # ± #). The slide's “work very well” is about speed, not about what is "
+    "learned. The counterexample is fragile, too: with minibatches of # Adagrad's test error is "
+    "# ± #.": (
+        "Como o artigo prova: com gradientes do conjunto inteiro, todas as regras se ajustam ao "
+        "conjunto de treino, a descida de gradiente não erra em exemplos novos, e Adagrad, "
+        "RMSProp e Adam dizem que todos eles são positivos (erro de teste # ± #). O "
+        "“funcionam muito bem” do slide fala de velocidade, não do que se aprende. O contraexemplo "
+        "também é frágil: com minibatches de # o erro de teste do Adagrad é de # ± #."
+    ),
+    "share of negative test examples": "proporção de exemplos de teste negativos",
+    "train # ± #, test # ± #": "treino # ± #; teste # ± #",
+    "@, full batch: errors": "@, conjunto inteiro: erros",
+    "@, minibatches of #: errors": "@, minibatches de #: erros",
+    "not in the paper": "não está no artigo",
+    "#; the share of negative ones": "#; a proporção de negativos",
+}
+
+
 CLAIM = Claim(
     number=11,
     title="A counterweight: what is learned",
@@ -169,4 +199,5 @@ CLAIM = Claim(
     rows=rows,
     verdict=verdict,
     draw=draw,
+    portuguese=PORTUGUESE,
 )

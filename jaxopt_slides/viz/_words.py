@@ -18,7 +18,10 @@ WORDS: dict[str, tuple[str, str]] = {  # a key: in English, in Portuguese
     "critical point": ("critical point", "ponto crítico"),
     "learning rate": ("learning rate", "taxa de aprendizado"),
     "effective rate": ("effective learning rate", "taxa de aprendizado efetiva"),
-    "effective rates": ("Effective learning rates over time", "Taxas de aprendizado efetivas no tempo"),
+    "effective rates": (
+        "Effective learning rates over time",
+        "Taxas de aprendizado efetivas ao longo do tempo",
+    ),
     "loss above": (
         "loss above the minimum at the last step",
         "perda acima do mínimo no último passo",

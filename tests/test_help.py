@@ -230,7 +230,7 @@ KEYWORDS = [
     ),
     (
         lambda: jos.rows.lazy(jos.sgd(0.1), horizn=3),
-        "rows.lazy: no argument 'horizn'; did you mean 'horizon'?",
+        "lazy: no argument 'horizn'; did you mean 'horizon'?",
     ),
     (lambda: jos.fit(stepss=3), "fit: no argument 'stepss'; did you mean 'steps'?"),
     (

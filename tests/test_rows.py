@@ -259,7 +259,7 @@ TABLES = [
     (
         lambda: jos.chain(rows.lazy(jos.sgd(0.1)), jos.scale(2.0)),
         TypeError,
-        "chain: member 0 is lazy(sgd(learning_rate=0.1)), which must be outermost: make the whole "
+        "chain: member 0 is rows.lazy(sgd(learning_rate=0.1)), which must be outermost: make the whole "
         "optimizer first and wrap that in lazy.",
     ),
     (lambda: rows.lazy(rows.lazy(jos.sgd(0.1))), TypeError, "lazy: inner is rows.lazy(sgd("),

@@ -93,10 +93,9 @@ def _wrong_keyword(
 
 
 def owner(function: Callable[..., Any]) -> str:
-    """The function's name as messages have it: ``momentum``, ``torch.sgd``, ``rows.lazy``."""
-    parts = [p for p in function.__module__.split(".")[1:] if not p.startswith("_")]
-    prefix = f"{parts[-1]}." if parts and parts[0] in {"presets", "rows"} else ""
-    return prefix + function.__name__
+    """The function's name as messages have it: ``momentum``, of a preset ``torch.sgd``."""
+    _, part, *rest = function.__module__.split(".")
+    return f"{rest[0]}.{function.__name__}" if part == "presets" else function.__name__
 
 
 def argument_meant(name: str, known: Iterable[str]) -> str | None:

@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS / "hooks"))
 import check  # noqa: E402
+import links  # noqa: E402
 import names  # noqa: E402
 
 PAGES = [p for p in DOCS.rglob("*.md") if "hooks" not in p.parts]
@@ -37,11 +38,17 @@ def anchors(path):
 
 def navigation():
     """The pages named in mkdocs.yml."""
-    return set(re.findall(r"^ +- (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE))
+    text = (ROOT / "mkdocs.yml").read_text("utf-8")
+    return set(re.findall(r"^ +- (?:\w+: )?(\S+\.md)$", text, re.MULTILINE))
 
 
-def test_every_page_is_in_the_navigation():
-    assert {p.relative_to(DOCS).as_posix() for p in PAGES} <= navigation()
+LATER = {"pt/rules.md", "pt/claims.md"}  # in the navigation, which leaves them out until they are there
+
+
+def test_navigation_and_pages_agree():
+    pages = {p.relative_to(DOCS).as_posix() for p in PAGES}
+    assert pages <= navigation()
+    assert navigation() - pages <= LATER
 
 
 @pytest.mark.parametrize(
@@ -56,6 +63,14 @@ def test_no_link_of_a_page_is_dead(page):
         target = page if not path else (page.parent / path).resolve()
         assert target.exists(), f"{page.name}: {link}"
         assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
+
+
+def test_links_to_files_beside_the_pages_lead_to_the_source_or_are_text():
+    text = "[a](../tests/test_docs.py#L3), [b](rows.md), [c](https://example.org/x), ![d](../README.md)"
+    left = "[b](rows.md), [c](https://example.org/x), ![d](../README.md)"
+    assert links.outside(text, "", "") == f"a, {left}"
+    there = "https://example.org/main/"
+    assert links.outside(text, "", there) == f"[a]({there}tests/test_docs.py#L3), {left}"
 
 
 def test_links_into_the_reference_are_to_what_is_there():
@@ -107,6 +122,8 @@ BROKEN = [
     ('src="a.png"', 'src="https://example.org/a.png"', "loads https://example.org/a.png"),
     ("<p>five</p>", "<p>\\frac{1}{2}</p>", "'\\\\frac' is left"),
     ("<p>five</p>", "<p>:math:`x`</p>", "':math:' is left"),
+    ("<p>five</p>", "<math><mi>\\unheard</mi></math>", "'\\\\unheard' is left"),
+    ("<p>five</p>", "<p>$x + y$</p>", "'$x + y$' is left"),
 ]
 
 

@@ -5,6 +5,7 @@ python docs/hooks/check.py FOLDER
 
 import html.parser
 import posixpath
+import re
 import sys
 import urllib.parse
 from pathlib import Path
@@ -17,7 +18,9 @@ LOADED = {
     "source": "src",
     "use": "href",
 }
-TEX = ("arithmatex", "\\(", "\\frac", "\\sqrt", ":math:", ".. math::", ":func:")
+TEX = re.compile(
+    r"\\[a-zA-Z]+|\\[\[\]()]|\$[^$\n]+\$|arithmatex|:(?:math|func|class|mod|data):|\.\. math::"
+)
 
 
 class Page(html.parser.HTMLParser):
@@ -69,7 +72,7 @@ def faults(folder: Path) -> list[str]:
     found = []
     for name, page in pages.items():
         found += [f"{name}: loads {x}" for x in page.loaded if is_elsewhere(x) and "data:" not in x[:5]]
-        found += [f"{name}: {x!r} is left" for x in TEX if x in " ".join(page.text)]
+        found += [f"{name}: {x!r} is left" for x in TEX.findall("\n".join(page.text))]
         for link in page.links + page.loaded if name != "404.html" else []:
             if not is_elsewhere(link) and (missing := _missing(name, link, pages, files)):
                 found.append(f"{name}: {missing}")

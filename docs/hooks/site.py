@@ -15,6 +15,7 @@ from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
 
 sys.path.insert(0, str(Path(__file__).parent))
+import links
 import names
 
 ABOUT = """
@@ -26,7 +27,6 @@ ABOUT = """
 """
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(r"<!-- code: (\S+) (\S+) -->")
-LINK = re.compile(r"(\]\()([^)#\s]+)([)#])")
 MATH = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
@@ -63,30 +63,25 @@ def on_files(files: Files, config: Any) -> Files:
 
 @functools.cache
 def pictures() -> dict[str, bytes]:
-    """Every rule beside SGD in one race down the long narrow valley."""
+    """SGD, and every other rule beside it, in one race down the long narrow valley."""
     from jaxopt_slides import landscapes, viz
 
     optimizers = viz.usual_optimizers(landscapes.valley)
     paths, found = viz.race(landscapes.valley, optimizers, steps=40), {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in optimizers.keys() - {"sgd"}:
+        for name in optimizers:
             out = Path(folder, f"{name}.png")
-            viz.contour_race(landscapes.valley, {n: paths[n] for n in ("sgd", name)}, out)
+            viz.contour_race(
+                landscapes.valley, {n: paths[n] for n in dict.fromkeys(("sgd", name))}, out
+            )
             found[name] = out.read_bytes()
     return found
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
-    """Links to files outside the pages lead to the source."""
+    """Puts the code in, and leads links to files outside the pages to the source."""
     folder = posixpath.dirname(page.file.src_uri)
-
-    def led(found: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join("docs", folder, found[2]))
-        if "://" in found[2] or target.startswith("docs/") or not (ROOT / target).exists():
-            return found[0]
-        return f"{found[1]}{config.extra['source']}{target}{found[3]}"
-
-    return LINK.sub(led, CODE.sub(_code, markdown))
+    return links.outside(CODE.sub(_code, markdown), folder, config.extra["source"])
 
 
 def _code(found: re.Match[str]) -> str:

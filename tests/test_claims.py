@@ -159,7 +159,7 @@ def test_the_command_writes_a_page(tmp_path, capsys):
     assert "**Verdict.** True" in page
     (picture,) = re.findall(r"!\[.*\]\((.*)\)", page)
     assert (tmp_path / picture).stat().st_size > 1000
-    portuguese = (tmp_path / "pt" / "claims.md").read_text()
+    portuguese = (tmp_path / "pt" / "claims.md").read_text(encoding="utf-8")
     assert "## 6. A diferença de uma linha" in portuguese
     assert "**Veredito.** Verdade" in portuguese
     assert f"](../{picture})" in portuguese

@@ -22,7 +22,7 @@ from tests import oracle
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(p for p in (ROOT / "examples/clients").glob("*.py") if p.stem != "__init__")
-PAGE = (ROOT / "docs/clients.md").read_text()
+PAGE = (ROOT / "docs/clients.md").read_text(encoding="utf-8")
 X = np.linspace(-1, 1, 16)
 RTOL = 1e-5  # float32 against float64
 
@@ -219,9 +219,9 @@ def test_hyperparameters_come_back_from_orbax_to_the_last_digit(tmp_path):
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.stem)
 def test_a_script_is_short_and_tested_and_on_the_page(path):
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 60
-    assert f'run("{path.stem}"' in Path(__file__).read_text()
+    assert f'run("{path.stem}"' in Path(__file__).read_text(encoding="utf-8")
     assert f"examples/clients/{path.name}" in PAGE
     # Run as a script it is found before the library of the same name.
     imported = {a.name for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Import) for a in n.names}
@@ -234,7 +234,7 @@ def test_the_page_names_only_what_there_is():
 
 
 def test_the_readme_names_every_client():
-    readme = " ".join((ROOT / "README.md").read_text().split())
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     sentence = next(s for s in re.split(r"(?<=\.) ", readme) if "(docs/clients.md)" in s)
     for heading in re.findall(r"^## (.+)$", PAGE, re.MULTILINE):
         name = heading.removesuffix(" around ours").removesuffix(" inside ours")

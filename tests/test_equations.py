@@ -16,7 +16,7 @@ from jaxopt_slides._core.pair import halves
 from tests import equations, tex
 from tests.tex import EquationError
 
-README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+README = (pathlib.Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 RULES = {
     n: f
     for n, f in vars(jos).items()

@@ -87,7 +87,9 @@ def test_every_link_names_one_repository(path):
 
 
 def test_the_package_names_the_same_repository():
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"].get("urls", {})
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"].get(
+        "urls", {}
+    )
     found = {m for url in urls.values() for m in re.findall(r"github\.com/([\w-]+/[\w-]+)", url)}
     assert found <= {REPOSITORY}
 

@@ -12,11 +12,16 @@ import pytest
 from tests import cases, laws, test_equations
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGE = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a rule")[2].partition("\n## ")[0]
+PAGE = (
+    (ROOT / "CONTRIBUTING.md")
+    .read_text(encoding="utf-8")
+    .partition("## Add a rule")[2]
+    .partition("\n## ")[0]
+)
 AMSGRAD, EXPORT, LINE = (
     m[1] for m in re.finditer(r"^```\w*\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 )
-FILES = {"amsgrad": AMSGRAD, "lion": (ROOT / "tests" / "lion.py").read_text()}
+FILES = {"amsgrad": AMSGRAD, "lion": (ROOT / "tests" / "lion.py").read_text(encoding="utf-8")}
 WRONG = {  # in step, one at a time
     "the least of all": ("amsgrad", "jnp.maximum(s.largest, v)", "jnp.minimum(s.largest, v)"),
     "not the largest": ("amsgrad", "divide_by_root(m, largest,", "divide_by_root(m, v,"),
@@ -68,16 +73,16 @@ def test_a_wrong_step(what, monkeypatch):
 
 def insert(path, before, line):
     """Puts a line before the only place where another begins."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert text.count(f"\n{before}") == 1
-    path.write_text(text.replace(f"\n{before}", f"\n{line}{before}"))
+    path.write_text(text.replace(f"\n{before}", f"\n{line}{before}"), encoding="utf-8")
 
 
 def add(tree, name, source):
     """The three touches, and nothing else."""
     ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.png", "*.gif")
     shutil.copytree(ROOT, tree, ignore=ignored, dirs_exist_ok=True)
-    (tree / "jaxopt_slides" / "_rules" / f"{name}.py").write_text(source)
+    (tree / "jaxopt_slides" / "_rules" / f"{name}.py").write_text(source, encoding="utf-8")
     package = tree / "jaxopt_slides" / "__init__.py"
     insert(package, "from jaxopt_slides._rules.momentum", EXPORT.replace("amsgrad", name))
     line = LINE.replace("amsgrad", name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "jaxopt_slides"
 EXPORT = re.compile(r"import \(?\s*(\w+) as \1\b")
-DEFINED = re.compile(r"^(?:def|class) ([A-Za-z]\w*)\b|^([a-z]\w*) = Landscape\(", re.MULTILINE)
+DEFINED = re.compile(r"^(?:def|class) ([A-Za-z]\w*)\b|^([a-z]\w*): Landscape = ", re.MULTILINE)
 GROUPS = ("protocol", "rules", "parts", "wrappers", "schedules", "training")
 FRAMEWORKS = ("slides", "torch", "keras", "tf1", "optax", "jax_example")
 

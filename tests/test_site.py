@@ -107,7 +107,7 @@ def _is_own(module, name):
 
 GOOD = (
     '<html><body id="top"><a href="other/">x</a><a href="#top">y</a><img src="a.png">'
-    "<p>five</p><code>\\frac</code></body></html>"
+    "<p>five</p><math><mi>min</mi></math><code>\\frac</code></body></html>"
 )
 OTHER = '<html><body><h1 id="here">t</h1><a href="../index.html#top">back</a></body></html>'
 BROKEN = [
@@ -117,6 +117,7 @@ BROKEN = [
     ('src="a.png"', 'src="b.png"', "no file for b.png"),
     ('src="a.png"', 'src="https://example.org/a.png"', "loads https://example.org/a.png"),
     ("<p>five</p>", "<p>\\frac{1}{2}</p>", "'\\\\frac' is left"),
+    ("<mi>min</mi>", "<mi>min\\_x</mi>", "TeX in the formula min\\_x"),
     ("<p>five</p>", "<p>:math:`x`</p>", "':math:' is left"),
     ("<p>five</p>", "<math><mi>\\unheard</mi></math>", "'\\\\unheard' is left"),
     ("<p>five</p>", "<p>$x + y$</p>", "'$x + y$' is left"),

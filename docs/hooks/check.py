@@ -34,6 +34,7 @@ class Page(html.parser.HTMLParser):
         self.anchors: set[str] = set()
         self.text: list[str] = []
         self.inside: list[str] = []
+        self.formulas: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -44,7 +45,9 @@ class Page(html.parser.HTMLParser):
             self.links.append(found["href"])
         elif tag in LOADED and LOADED[tag] in found and found.get("rel") != "canonical":
             self.loaded.append(found[LOADED[tag]])
-        if tag in ("code", "script", "style", "annotation"):
+        if tag == "math":
+            self.formulas.append("")
+        if tag in ("code", "script", "style", "annotation", "math"):
             self.inside.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -56,6 +59,8 @@ class Page(html.parser.HTMLParser):
         """Keeps text outside code."""
         if not self.inside:
             self.text.append(data)
+        elif self.inside[-1] == "math":
+            self.formulas[-1] += data
 
 
 def is_elsewhere(link: str) -> bool:
@@ -73,6 +78,7 @@ def faults(folder: Path) -> list[str]:
     for name, page in pages.items():
         found += [f"{name}: loads {x}" for x in page.loaded if is_elsewhere(x) and "data:" not in x[:5]]
         found += [f"{name}: {x!r} is left" for x in TEX.findall("\n".join(page.text))]
+        found += [f"{name}: TeX in the formula {x}" for x in page.formulas if "\\" in x]
         for link in page.links + page.loaded if name != "404.html" else []:
             if not is_elsewhere(link) and (missing := _missing(name, link, pages, files)):
                 found.append(f"{name}: {missing}")

@@ -105,4 +105,5 @@ def on_page_content(content: str, **_: Any) -> str:
 
 def _mathml(found: re.Match[str]) -> str:
     display = "block" if found[2] == "[" else "inline"
-    return convert(html.unescape(found[3]).strip(), display=display)
+    tex = html.unescape(found[3]).strip()
+    return convert(tex, display=display).replace(r"\_", "_")  # which the converter leaves in names

@@ -1865,7 +1865,12 @@ STATIC = mutants(
         ("update's half has leaves", "return transformation(frozen(of_init), of_update)", NO_LEAVES),
         ("halves alike", "return transformation(frozen(of_update), frozen(of_update))", NO_LEAVES),
     ),
-    ("static twice", "    if isinstance(node, Static):\n", "    if False:\n", SHOWN),
+    (
+        "static twice",
+        "    if isinstance(node, Static):\n        return node\n",
+        "    if False:\n        return node\n",
+        SHOWN,
+    ),
     ("traced numbers", "    if is_traced(leaves):\n", "    if False:\n", NO_VALUE),
     (
         "stacks",

@@ -119,7 +119,7 @@ BROKEN = [
     ("<p>five</p>", "<p>\\frac{1}{2}</p>", "'\\\\frac' is left"),
     ("<mi>min</mi>", "<mi>min\\_x</mi>", "TeX in the formula min\\_x"),
     ("<p>five</p>", "<p>:math:`x`</p>", "':math:' is left"),
-    ("<p>five</p>", "<math><mi>\\unheard</mi></math>", "'\\\\unheard' is left"),
+    ("<p>five</p>", "<math><mi>\\unheard</mi></math>", "TeX in the formula \\unheard"),
     ("<p>five</p>", "<p>$x + y$</p>", "'$x + y$' is left"),
 ]
 

@@ -9,6 +9,7 @@ from jaxopt_slides._core.dtypes import full_like
 from jaxopt_slides._core.formulas import moving_average
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.rule import Rule, hyperparameter, rule
+from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
 
 
@@ -38,6 +39,7 @@ class Lion(Rule):
         return u, s._replace(mean=moving_average(self.b2, s.mean, g))
 
 
+@public
 def lion(
     learning_rate: Hyperparameter,
     *,

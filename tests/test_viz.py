@@ -6,7 +6,6 @@ import re
 import sys
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -295,10 +294,14 @@ def test_mistakes_say_what_would_be_right(text):
         MISTAKES[text]()
 
 
-def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=re.escape('pip install "jaxopt_slides[viz]"')):
-        jos.viz.loss_curves({"sgd": jnp.ones(3)}, "a.png")
+@pytest.mark.parametrize("draw", ["contour_race", "surface_race", "loss_curves"])
+def test_without_matplotlib_the_error_says_what_to_install(draw, monkeypatch, paths, tmp_path):
+    for name in [n for n in sys.modules if n.startswith("matplotlib.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    first = {"loss_curves": [{"sgd": [2.0, 1.0]}]}.get(draw, [jos.landscapes.saddle, paths])
+    text = r'^jaxopt_slides.viz draws with matplotlib: pip install "jaxopt_slides\[viz\]"$'
+    with pytest.raises(ImportError, match=text):
+        getattr(jos.viz, draw)(*first, tmp_path / "a.png")
 
 
 def test_a_bar_only_where_it_is_asked_for(paths, tmp_path, capsys, monkeypatch):

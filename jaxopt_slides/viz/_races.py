@@ -12,7 +12,7 @@ from jaxopt_slides.viz import _page
 from jaxopt_slides.viz._film import Overlay, save_gif
 from jaxopt_slides.viz._runs import Paths, heights
 from jaxopt_slides.viz._stage import Stage, contour_stage, marks, surface_stage, within
-from jaxopt_slides.viz._style import styles, suffix_of
+from jaxopt_slides.viz._style import require_matplotlib, styles, suffix_of
 from jaxopt_slides.viz._words import Words
 
 SUFFIXES = (".png", ".gif", ".html")
@@ -145,6 +145,7 @@ class _Show(NamedTuple):
 
 def _draw(owner: str, stage_of: Callable[..., Stage], show: _Show, out: Any) -> pathlib.Path:
     path = suffix_of(owner, out, SUFFIXES)
+    require_matplotlib()
     lengths = {name: len(positions) for name, positions in show.paths.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"{owner}: expected paths by name, all of one length, got lengths {lengths}.")

@@ -36,16 +36,23 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
     return {n: STYLES[n] if n in STYLES else free[others.index(n) % len(free)] for n in names}
 
 
-def new_figure(width: float = 10, height: float = 6.25, dpi: int = 150) -> Any:
-    """A figure without pyplot: no window, no global state."""
+def require_matplotlib() -> None:
+    """Says what to install where nothing can be drawn; before anything else is imported of it."""
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
+        import matplotlib.figure  # noqa: F401 (whether it is there)
     except ImportError as error:
         raise ImportError(
             'jaxopt_slides.viz draws with matplotlib: pip install "jaxopt_slides[viz]"'
         ) from error
+
+
+def new_figure(width: float = 10, height: float = 6.25, dpi: int = 150) -> Any:
+    """A figure without pyplot: no window, no global state."""
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     engine = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
     figure = Figure(figsize=(width, height), dpi=dpi, layout=engine)
     FigureCanvasAgg(figure)

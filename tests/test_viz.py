@@ -296,7 +296,7 @@ def test_mistakes_say_what_would_be_right(text):
 
 @pytest.mark.parametrize("draw", ["contour_race", "surface_race", "loss_curves"])
 def test_without_matplotlib_the_error_says_what_to_install(draw, monkeypatch, paths, tmp_path):
-    for name in [n for n in sys.modules if n.startswith("matplotlib.")]:
+    for name in {"matplotlib.figure", *(n for n in sys.modules if n.startswith("matplotlib."))}:
         monkeypatch.setitem(sys.modules, name, None)
     first = {"loss_curves": [{"sgd": [2.0, 1.0]}]}.get(draw, [jos.landscapes.saddle, paths])
     text = r'^jaxopt_slides.viz draws with matplotlib: pip install "jaxopt_slides\[viz\]"$'

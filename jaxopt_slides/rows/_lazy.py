@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxopt_slides._core.assertions import Flags, enabled, require
 from jaxopt_slides._core.checks import require_class
-from jaxopt_slides._core.dtypes import cast, dtypes_of, real, wide, widen
+from jaxopt_slides._core.dtypes import cast, dtypes_of, widen, widest
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import halves, transformation
@@ -59,7 +59,7 @@ class Lazy(Wrapper):
     def _start(self, part: Table, way: Course) -> TableState:
         values = jnp.asarray(part.values)
         stamps = jnp.zeros_like(values.reshape(len(values), -1)[:, :1], dtype=jnp.int32)[:, 0]
-        dtype, zero = real(wide(values.dtype)), jnp.zeros((), jnp.int32)
+        dtype, zero = widest(values), jnp.zeros((), jnp.int32)
         if not way.pattern.pairs:
             return TableState(stamps, (), None, None)
         if self.horizon is None:

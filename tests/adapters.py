@@ -13,6 +13,7 @@ from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.lift import lift
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.rule import Rule, rule
 from jaxopt_slides._parts.scaling import ScaleState
 from jaxopt_slides.rows import lazy, table
@@ -40,8 +41,7 @@ class Adapter(Wrapper):
         return step(self.inner, updates, state, context)
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Halved(Adapter):
     """Shows every array to the inner transformation as two, for masks and labels to choose from."""
 
@@ -91,13 +91,12 @@ def part_of(params):
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key, params)
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Read(Adapter):
     """Gives a field of the new state for updates, so that laws about updates are about it."""
 
     inner: Node
-    field: Any = dataclasses.field(metadata={"static": True})
+    field: Any = static()
     name = "read"
 
     def update(self, updates, state, context):
@@ -110,8 +109,7 @@ def read(tx, field):
     return transformation(*(Read(half, field) for half in as_halves("read", tx)))
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class InRows(Adapter):
     """Shows every array as a table, an element a row, of which each step declares all rows."""
 

@@ -2391,6 +2391,16 @@ EXTRAS = (
         ),
     )
     + mutants(
+        "_core/pytree.py",
+        ("extras",),
+        (
+            "structures of one name for all classes",
+            "default=cls, repr=False",
+            "default=None, repr=False",
+            tests_of("test_structure.py")("cases_of_different_classes_have_different_structures"),
+        ),
+    )
+    + mutants(
         "_core/chain.py",
         ("extras",),
         (

@@ -585,6 +585,12 @@ def test_40_mutants_begin_with_empty_caches(monkeypatch):
     assert cleared == [True, True]
 
 
+def test_41_optimizers_of_two_classes_have_two_structures():
+    one, other = jos.scale(0.1), jos.add_decayed_weights(0.1)  # test_structure.py has all pairs
+    assert len(jax.tree.leaves(one)) == len(jax.tree.leaves(other))
+    assert jax.tree.structure(one) != jax.tree.structure(other)
+
+
 # ---------------------------------------------------------------- the page
 
 
@@ -594,4 +600,4 @@ def test_the_page_has_every_entry_and_every_entry_a_test():
         int(n) for n in re.findall(r"^\*\*(\d+)\. ", page.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     tests = [int(m[1]) for name in globals() if (m := re.match(r"test_(\d\d)_", name))]
-    assert entries == sorted(tests) == list(range(1, 41))
+    assert entries == sorted(tests) == list(range(1, 42))

@@ -1,6 +1,5 @@
 """Value assertions through chex: one per kind, naming the first leaf that is at fault."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_slides._core.node import NotChexifiedError, is_traced
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.types import PyTree
 
 
@@ -25,8 +25,7 @@ class Flags(NamedTuple):
     value: jax.Array  # [n], float
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@pytree()
 class Message:
     """A text that is made when it is shown: only then is it known which element is at fault.
 
@@ -36,7 +35,7 @@ class Message:
 
     flags: Flags
     step: Any
-    texts: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    texts: tuple[str, ...] = static()
 
     def __format__(self, _: str) -> str:
         first = int(jnp.argmin(self.flags.ok))

@@ -1,24 +1,21 @@
 """Composition: one transformation after another, ours or any library's."""
 
-import dataclasses
 from typing import Any
-
-import jax
 
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Several
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Chain(Several):
     """Members in order; each sees the updates of the one before. ``names`` makes the state a dict."""
 
     members: tuple[Node, ...]
-    names: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"static": True})
+    names: tuple[str, ...] | None = static(default=None)
 
     @property
     def name(self) -> str:

@@ -1,6 +1,5 @@
 """Another library's transformation as a node."""
 
-import dataclasses
 import inspect
 from typing import Any
 
@@ -11,12 +10,12 @@ from jaxopt_slides._core.checks import require_float_leaves, require_same_shapes
 from jaxopt_slides._core.dtypes import cast, widen
 from jaxopt_slides._core.node import Context, Node
 from jaxopt_slides._core.pair import halves, wanted
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import shown
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Foreign(Node):
     """One half of another library's transformation.
 
@@ -24,8 +23,8 @@ class Foreign(Node):
     """
 
     function: Any  # Partial: static unless the other library's function is itself a pytree
-    name: str = dataclasses.field(metadata={"static": True})  # of its update
-    extras: frozenset[str] = dataclasses.field(default=frozenset(), metadata={"static": True})
+    name: str = static()  # of its update
+    extras: frozenset[str] = static(default=frozenset())
     idle = "is a foreign transform, of which only init and update are known"
 
     def init(self, params: PyTree) -> PyTree:

@@ -20,6 +20,7 @@ from jaxopt_slides._core.checks import (
 from jaxopt_slides._core.dtypes import dtypes_of, real, wide, widen, widest
 from jaxopt_slides._core.node import Context, Node
 from jaxopt_slides._core.pair import transformation
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.rule import Rule, per_row
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
@@ -58,8 +59,7 @@ class Ruled(Node):
         return repr(self.rule)
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Lifted(Ruled):
     """A rule applied to every leaf.
 
@@ -67,8 +67,8 @@ class Lifted(Ruled):
     """
 
     rule: Rule
-    narrow: Any = dataclasses.field(default=None, metadata={"static": True})
-    fields: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"static": True})
+    narrow: Any = static(default=None)
+    fields: tuple[str, ...] | None = static(default=None)
 
     def __repr__(self) -> str:
         if self.narrow is None:
@@ -172,8 +172,7 @@ class Lifted(Ruled):
             require_same_dtypes(self.name, what, column, "updates", [x.dtype for x in like])
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Whole(Ruled):
     """A rule applied to the whole tree at once, such as a norm over all leaves."""
 

@@ -12,11 +12,11 @@ from jax.core import Tracer
 from jax.tree_util import Partial
 
 from jaxopt_slides._core.dtypes import wide
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.words import reduced, written
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class NearOne:
     r"""A decay :math:`\beta \in [0, 1]`, kept as the offset :math:`\beta - 1`.
 
@@ -134,12 +134,11 @@ def _python_float(value: Any, owner: str, name: str) -> float:
         raise ValueError(f"{owner}: {name} must be finite, got an integer beyond float64.") from None
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class ForeignSchedule:
     """Any other library's callable of the count, static, evaluated under standard promotion."""
 
-    function: Any = dataclasses.field(metadata={"static": True})
+    function: Any = static()
 
     def __call__(self, count):
         with jax.numpy_dtype_promotion("standard"):

@@ -9,6 +9,7 @@ import jax
 from jax.core import Tracer
 
 from jaxopt_slides._core.numbers import NearOne, Range, number, resolve
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.words import shown, written
 
 T = TypeVar("T", bound=type)
@@ -45,7 +46,7 @@ def hyperparameter(
 
 def option(*, default: Any = False) -> Any:
     """A field that is a static choice: compared by value, part of the tree structure."""
-    return dataclasses.field(default=default, metadata={"static": True})
+    return static(default=default)
 
 
 def derived(*, default: Any = None) -> Any:
@@ -56,14 +57,7 @@ def derived(*, default: Any = None) -> Any:
 @dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter, option, derived))
 def rule(cls: T) -> T:
     """Makes ``cls`` a frozen dataclass and a pytree whose leaves are its hyperparameters."""
-    cls = dataclasses.dataclass(frozen=True, repr=False)(cls)
-    fields = dataclasses.fields(cls)
-    jax.tree_util.register_dataclass(
-        cls,
-        data_fields=[f.name for f in fields if "static" not in f.metadata],
-        meta_fields=[f.name for f in fields if "static" in f.metadata],
-    )
-    return cls
+    return pytree(repr=False)(cls)
 
 
 class Rule:

@@ -1,6 +1,5 @@
 """Gradient accumulation: one update from the mean of several gradients."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +16,7 @@ from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.rule import Rule, hyperparameter, rule
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree, Schedule
@@ -41,13 +41,12 @@ class EveryK(Rule):
     name = "multi_steps"
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class MultiSteps(Wrapper):
     """Sums gradients; the inner transformation sees their mean at every k-th."""
 
     inner: Node
-    every_k: int | None = dataclasses.field(metadata={"static": True})
+    every_k: int | None = static()
     rule: EveryK
     name = "multi_steps"
     state_type = MultiStepsState

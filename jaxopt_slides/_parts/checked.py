@@ -1,6 +1,5 @@
 """Value assertions around a transformation."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +20,7 @@ from jaxopt_slides._core.hyperparams import fields_at, fields_of
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.pytree import pytree
 from jaxopt_slides._core.rule import value_of
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
@@ -34,8 +34,7 @@ class CheckedState(NamedTuple):
     inner_state: PyTree
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Checked(Wrapper):
     """Asserts what came out of a step of the inner transformation."""
 

@@ -1,6 +1,5 @@
 """Skipping steps whose gradient is not finite."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +11,7 @@ from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import as_integer, shown
@@ -26,13 +26,12 @@ class ApplyIfFiniteState(NamedTuple):
     inner_state: PyTree
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class ApplyIfFinite(Wrapper):
     """Takes the inner step only where every gradient is finite."""
 
     inner: Node
-    max_consecutive_errors: int = dataclasses.field(metadata={"static": True})
+    max_consecutive_errors: int = static()
     name = "apply_if_finite"
     state_type = ApplyIfFiniteState
     idle = "leaves out steps, in which nothing may coast"  # pyright: ignore[reportAssignmentType]

@@ -14,6 +14,7 @@ from jaxopt_slides._core.dtypes import cast
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Several
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._parts.labels import Function, Kind, Tree, is_floating, nested
@@ -26,14 +27,13 @@ class PartitionState(NamedTuple):
     inner_states: dict[str, PyTree]  # by label; None where a leaf belongs to another
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Partition(Several):
     """Every member sees the leaves of its label; the others are None to it."""
 
     members: tuple[Node, ...]
-    kind: Kind = dataclasses.field(metadata={"static": True})
-    labels: Tree | Function = dataclasses.field(metadata={"static": True})
+    kind: Kind = static()
+    labels: Tree | Function = static()
     any_dtype = True
 
     @property

@@ -1,6 +1,5 @@
 """An average of the parameters, for evaluation."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +17,7 @@ from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.lift import next_count
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.pytree import pytree
 from jaxopt_slides._core.rule import Rule, hyperparameter, require_below_one, rule
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
@@ -59,8 +59,7 @@ class Averaging(Rule):
         return (1 - self.decay) / jnp.where(total > 0, total, 1)
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class AverageParams(Wrapper):
     """Follows the parameters that the inner transformation leads to."""
 

@@ -12,6 +12,7 @@ from jaxopt_slides._core.foreign import Foreign, as_halves
 from jaxopt_slides._core.lift import Lifted
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import as_integer, shown
@@ -28,14 +29,13 @@ class MixedPrecisionState(NamedTuple):
     inner_state: PyTree
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class MixedPrecision(Wrapper):
     """Lets the inner transformation update float32 weights, and rounds them."""
 
     inner: Node
-    mode: str = dataclasses.field(metadata={"static": True})
-    seed: int | None = dataclasses.field(metadata={"static": True})
+    mode: str = static()
+    seed: int | None = static()
     name = "mixed_precision"
     state_type = MixedPrecisionState
     trees = ("master", "key")

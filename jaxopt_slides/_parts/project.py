@@ -1,6 +1,5 @@
 """Keeping the parameters in a convex set: a box, or a ball over the whole tree."""
 
-import dataclasses
 import functools
 import operator
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from jaxopt_slides._core.dtypes import dtypes_of, promote, real
 from jaxopt_slides._core.lift import Whole, next_count
 from jaxopt_slides._core.node import Context
 from jaxopt_slides._core.pair import transformation
+from jaxopt_slides._core.pytree import pytree
 from jaxopt_slides._core.rule import Rule, hyperparameter, rule
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, Hyperparameter, PyTree
@@ -94,8 +94,7 @@ def _in_ball(leaves: Any, radius: jax.Array) -> list[jax.Array]:
     return ClipByGlobalNorm(radius).step([*leaves], None)[0]
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Projection(Whole):
     """A convex set over trees: it sees the parameters, and the dtypes in which all is stored."""
 

@@ -1,6 +1,5 @@
 """The same optimizer with no leaves, or with nothing but array leaves."""
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -10,17 +9,17 @@ import jax.numpy as jnp
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper, is_traced
 from jaxopt_slides._core.pair import step_of, transformation
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Static(Wrapper):
     """A node whose numbers are part of the tree structure."""
 
-    numbers: tuple[float, ...] = dataclasses.field(metadata={"static": True})
-    structure: Any = dataclasses.field(metadata={"static": True})
+    numbers: tuple[float, ...] = static()
+    structure: Any = static()
     hands_on_any_dtype = True
     by_value = True
 

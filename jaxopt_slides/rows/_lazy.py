@@ -12,6 +12,7 @@ from jaxopt_slides._core.dtypes import cast, dtypes_of, widen, widest
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import halves, transformation
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
 from jaxopt_slides._core.words import require_at_least
@@ -23,13 +24,12 @@ from jaxopt_slides.rows._table import Table, View, parts_of, plain, tables_of
 from jaxopt_slides.rows._updates import as_updates, caught_up, matching
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, repr=False)
+@pytree(repr=False)
 class Lazy(Wrapper):
     """Runs the inner transformation on the declared rows of every table, brought up to date."""
 
     inner: Node
-    horizon: int | None = dataclasses.field(default=None, metadata={"static": True})
+    horizon: int | None = static(default=None)
     name = "lazy"
     state_type = LazyState
     own_trees = True

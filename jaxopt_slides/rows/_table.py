@@ -1,7 +1,7 @@
 """A table of rows as a parameter, and the few rows of it that one step sees."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ from jax.core import Tracer
 
 from jaxopt_slides._core.apply import RowsOnly, add_update
 from jaxopt_slides._core.checks import dtype_of
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import PyTree
 from jaxopt_slides._core.words import shown
@@ -20,21 +21,20 @@ class _Rows:
 
     name: str
 
-    def __iter__(self):
+    def __iter__(self) -> NoReturn:
         raise TypeError(f"table {self.name!r} cannot be iterated: read rows of it, as in table[ids].")
 
-    def __jax_array__(self):
+    def __jax_array__(self) -> NoReturn:
         raise TypeError(
             f"table {self.name!r} is no array: read rows of it, as in table[ids]. "
             f"rows.current(tx, params, state) returns every table as an array."
         )
 
-    def __array__(self, *_: Any, **__: Any):
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
         self.__jax_array__()
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, eq=False)
+@pytree(eq=False)
 class Table(_Rows):
     """A parameter whose rows are updated one by one: see :func:`table`.
 
@@ -50,7 +50,7 @@ class Table(_Rows):
 
     values: Any
     lag: Any
-    name: str = dataclasses.field(metadata={"static": True})
+    name: str = static()
 
     def __getitem__(self, ids: Any) -> jax.Array:
         """The rows of these ids; NaN where an id is none of the table, or the table lags behind."""
@@ -74,8 +74,7 @@ class Table(_Rows):
         return self.values.dtype
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, eq=False)
+@pytree(eq=False)
 class View(_Rows):
     """The rows of a table that one step has declared, brought up to date: see :func:`read`.
 
@@ -112,7 +111,7 @@ class View(_Rows):
     states: Any
     lost: Any
     clock: Any
-    name: str = dataclasses.field(metadata={"static": True})
+    name: str = static()
     astray: Any = None
 
     @property
@@ -138,26 +137,24 @@ class View(_Rows):
         return found + jnp.where(known, 0, self.astray.astype(found.dtype))
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, eq=False)
+@pytree(eq=False)
 class RowGradients:
     """The gradient of a view's rows, duplicates summed: ``[declared, ...]``."""
 
     values: Any
-    name: str = dataclasses.field(metadata={"static": True})
+    name: str = static()
     astray: Any = None  # by the view's
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, eq=False)
+@pytree(eq=False)
 class RowUpdates(RowsOnly):
     """What becomes of the declared rows; :func:`apply_updates` writes it into the table."""
 
     target: Any
     raw: Any
     change: Any  # in float32 or wider: what they have moved since, and this step's update
-    lags: bool = dataclasses.field(metadata={"static": True})
-    name: str = dataclasses.field(metadata={"static": True})
+    lags: bool = static()
+    name: str = static()
 
     def added_to(self, param: Any) -> Table:
         """The table with these rows in it."""

@@ -1,6 +1,5 @@
 """The loop's first line: ``data_batch = dataset.sample_data_batch()``."""
 
-import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator
@@ -16,21 +15,21 @@ from jaxopt_slides._core.checks import (
     require_same_shapes,
     require_same_tree,
 )
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import PyTree
 from jaxopt_slides._core.words import as_integer, shown
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@pytree()
 class Batches:
     """Minibatches as a pure function of the key and the step: see :func:`sample_batches`."""
 
     key: jax.Array
     data: PyTree  # [examples, ...] a leaf
-    batch_size: int = dataclasses.field(metadata={"static": True})
-    replace: bool = dataclasses.field(metadata={"static": True})
+    batch_size: int = static()
+    replace: bool = static()
 
     @property
     def examples(self) -> int:

@@ -1,16 +1,15 @@
 """The arguments that all of Keras's optimizers share, and what they put around a rule."""
 
-import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jaxopt_slides._core.chain import chain
 from jaxopt_slides._core.numbers import as_schedule, number
+from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.types import GradientTransformation
 from jaxopt_slides._core.words import as_integer, shown
 from jaxopt_slides._parts.accumulation import multi_steps
@@ -30,13 +29,12 @@ from jaxopt_slides.presets._arguments import (
 from jaxopt_slides.presets._decoupled import decoupled
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@pytree()
 class OfGradients:
     """A schedule of the count of gradients as one of updates: at the last gradient of each."""
 
     schedule: Any
-    steps: int = dataclasses.field(metadata={"static": True})
+    steps: int = static()
 
     def __call__(self, count: Any) -> Any:
         return self.schedule((jnp.asarray(count) + 1) * self.steps - 1)

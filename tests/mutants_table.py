@@ -986,7 +986,7 @@ ROWWISE_ADAGRAD = (
         ),
     )
     + mutants(
-        "diagnostics.py",
+        "diagnostics/_regret.py",
         ("rowwise_adagrad",),
         (
             "a bound of rows",

@@ -406,7 +406,7 @@ ALLOWED = {  # what each part of the package may import from the package
     "training": {"_core", "_parts", "rows", "training"},
     "presets": {"_core", "_rules", "_parts", "schedules", "presets"},
     "landscapes": {"_core"},
-    "diagnostics": {"_core"},
+    "diagnostics": {"_core", "diagnostics"},
     "viz": {"_core", "_rules", "training", "landscapes", "diagnostics", "viz"},
     "cli": {"landscapes", "viz", "cli"},
     "__main__": {"cli"},

@@ -140,6 +140,39 @@ def test_the_callers_first_params_survive_donation_and_later_ones_are_donated():
     assert not third.is_deleted()
 
 
+GONE = (
+    "the params is gone: its memory was donated to an earlier step, which wrote its results there. Go on "
+    "with what that step returned, or copy what you keep; make_step(..., donate=False) donates nothing."
+)
+
+
+@pytest.mark.parametrize("owner", ["make_step", "fit", "momentum", "apply_updates"])
+def test_what_was_donated_is_named_when_it_is_used(owner):
+    tx, loss = jos.momentum(0.1), lambda p: bowl(p["w"])
+    step, first = jos.make_step(loss, tx), {"w": jnp.ones(3)}
+    gone, state, _ = step(first, tx.init(first))
+    kept, kept_state, _ = step(gone, state)
+    uses = {
+        "make_step": lambda: step(gone, kept_state),
+        "fit": lambda: jos.fit(loss, tx, gone, steps=1),
+        "momentum": lambda: jos.momentum(0.1).update(kept, kept_state, gone),
+        "apply_updates": lambda: jos.apply_updates(gone, kept),
+    }
+    with pytest.raises(RuntimeError) as raised:
+        uses[owner]()
+    assert str(raised.value) == f"{owner}: leaf ['w'] of {GONE}"
+
+
+def test_what_someone_else_donated_is_named_too():
+    """Between two steps the caller's own program took the state's memory."""
+    tx = jos.momentum(0.1)
+    step = jos.make_step(bowl, tx)
+    params, state, _ = step(jnp.ones(3), tx.init(jnp.ones(3)))
+    jax.jit(lambda s: jax.tree.map(lambda x: x + 1, s), donate_argnums=0)(state)
+    with pytest.raises(RuntimeError, match=r"^make_step: leaf .count of the state is gone"):
+        step(params, state)
+
+
 def test_a_step_without_donation_deletes_nothing():
     tx = jos.momentum(0.1)
     step, first = jos.make_step(bowl, tx, donate=False), jnp.ones(3)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from jaxopt_slides._core.checks import (
+    require_alive,
     require_float_leaves,
     require_no_complex,
     require_same_shapes,
@@ -59,6 +60,9 @@ def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
         return _jitted_apply(params, updates)
     except TypeError:
         _apply(params, updates)  # says it better, where jit refused an argument
+        raise
+    except RuntimeError:
+        require_alive("apply_updates", params=params, updates=updates)
         raise
 
 

@@ -6,6 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxopt_slides._core.types import PyTree
 from jaxopt_slides._core.words import shown
@@ -68,6 +69,18 @@ def require_arrays(owner: str, what: str, tree: PyTree) -> None:
                 f"{owner}: {where(path)} of the {what} is a {type(leaf).__name__}; expected an array "
                 f"or a number."
             )
+
+
+def require_alive(owner: str, **trees: PyTree) -> None:
+    """No array may have been donated to an earlier call."""
+    for what, tree in trees.items():
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+            if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer) and leaf.is_deleted():
+                raise RuntimeError(
+                    f"{owner}: {where(path)} of the {what} is gone: its memory was donated to an "
+                    f"earlier step, which wrote its results there. Go on with what that step returned, "
+                    f"or copy what you keep; make_step(..., donate=False) donates nothing."
+                )
 
 
 def require_float_leaves(owner: str, what: str, tree: PyTree) -> None:

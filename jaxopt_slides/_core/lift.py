@@ -70,6 +70,10 @@ class Lifted(Ruled):
     narrow: Any = static(default=None)
     fields: tuple[str, ...] | None = static(default=None)
 
+    @property
+    def elementwise(self) -> bool:
+        return self.narrow is None and not per_row(self.rule)
+
     def __repr__(self) -> str:
         if self.narrow is None:
             return repr(self.rule)

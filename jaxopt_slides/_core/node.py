@@ -45,6 +45,7 @@ class Node:
       by_value: it has no leaves, and a transformation made of it is compared by value.
       own_trees: its parameters and updates are other trees than an array for an array, which it
         checks itself.
+      elementwise: every element of a leaf is updated by itself, and so is its state.
       idle: why it cannot coast.
     """
 
@@ -58,6 +59,7 @@ class Node:
     inert: Any = False
     by_value: Any = False
     own_trees: Any = False
+    elementwise: Any = False
     idle: Any = "does not say what it does when its gradient is zero"
 
     def init(self, params: PyTree) -> PyTree:
@@ -124,6 +126,10 @@ class Several(Node):
     @property
     def extras(self) -> frozenset[str]:
         return frozenset().union(*(m.extras for m in self.members))
+
+    @property
+    def elementwise(self) -> bool:
+        return all(m.elementwise for m in self.members)
 
 
 class Wrapper(Node):

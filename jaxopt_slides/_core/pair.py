@@ -7,7 +7,9 @@ import jax
 import numpy as np
 from jax.tree_util import Partial
 
+from jaxopt_slides._core import one_pass
 from jaxopt_slides._core.checks import (
+    require_alive,
     require_arrays,
     require_float_leaves,
     require_no_complex,
@@ -70,6 +72,9 @@ def update(node: Node, /, updates: PyTree, state: PyTree, params: PyTree = None,
     except TypeError:
         _update(node, updates, state, params, extra)  # says it better, where jit refused an argument
         raise
+    except (RuntimeError, ValueError):
+        require_alive(str(node.name), updates=updates, state=state, params=params)
+        raise
 
 
 def wanted(node: Node, extra: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +105,7 @@ def _update(node: Node, updates: PyTree, state: PyTree, params: PyTree, extra: d
         require_same_shapes(owner, "updates", updates, "params", params)
         require_no_complex(owner, "updates", updates, "params", params)
     context = Context(params, dtypes_of(updates), extra)
-    wide_updates, state = node.update(jax.tree.map(widen, updates), state, context)
+    wide_updates, state = one_pass.update(node, jax.tree.map(widen, updates), state, context)
     require_same_tree(owner, "new updates", wide_updates, "updates", updates)
     require_same_shapes(owner, "new updates", wide_updates, "updates", updates)
     return (wide_updates if node.keeps_wide else cast(wide_updates, context.dtypes)), state

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from jaxopt_slides._core.one_pass import require_scatters
 from jaxopt_slides._core.words import shown
 
 
@@ -59,6 +60,7 @@ def taken(x: jax.Array, ids: jax.Array, fill: Any) -> jax.Array:
 
 def written(x: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
     """The array with these rows at ``ids``; those of no row are dropped."""
+    require_scatters()
     where = _explicit(x)
     if where is None:
         return x.at[ids].set(rows, mode="drop")

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxopt_slides._core.checks import require_alive
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.spelling import public
@@ -189,6 +190,7 @@ def fit(
         tx = lazy(tx)
     require_declared("fit", tx, params, ids)
     traced = is_traced(tx, params, state, None if isinstance(batches, Iterator) else batches)
+    require_alive("fit", params=params, state=state)
     state = tx.init(params) if state is None else state
     program = program._replace(recorders=recorders(record, tx, state, has_aux))
     if not traced:

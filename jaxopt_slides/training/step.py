@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxopt_slides._core.apply import apply_updates
 from jaxopt_slides._core.assertions import enabled
-from jaxopt_slides._core.checks import dtype_of, require_arrays, require_float_leaves
+from jaxopt_slides._core.checks import dtype_of, require_alive, require_arrays, require_float_leaves
 from jaxopt_slides._core.dtypes import fresh
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import is_traced
@@ -186,6 +186,9 @@ class _Step:
             for name, tree in (("params", params), ("state", state), ("batch", batch)):
                 require_arrays("make_step", name, tree)  # says it better, where jit refused one
             raise
+        except (RuntimeError, ValueError):
+            require_alive("make_step", params=params, state=state, batch=batch)
+            raise
 
     def _take(self, params: PyTree, state: PyTree, batch: tuple[PyTree, ...]):
         if is_traced(self._tx, params, state, batch):
@@ -196,6 +199,7 @@ class _Step:
             warn_of_copies(tables_of(params), "donate=False")
             return _plain_step(self._program, self._tx, params, state, batch)
         if not self._is_own((params, state)):
+            require_alive("make_step", params=params, state=state)
             params, state = copied((params, state))
         result = _donating_step(self._program, self._tx, params, state, batch)
         self._returned = [weakref.ref(x) for x in jax.tree.leaves(result[:2])]
@@ -228,7 +232,7 @@ def make_step(
       has_aux: the loss returns ``(loss, aux)``.
       donate: let a step write its results into the buffers of the params and state that the step
         before returned, which are then gone. Params and state from anywhere else are copied first,
-        so the caller's own survive.
+        so the caller's own survive. What is gone is an error that names the leaf when it is used.
       checked: assert after every step what :func:`checked` asserts, and wait for it; nothing is
         donated then.
       ids: for parameters with tables (:func:`rows.table`): ``ids(*batch)`` returns, by the name of
@@ -241,6 +245,7 @@ def make_step(
     Raises:
       TypeError: ``tx`` is not a transformation, or ``loss`` no function; or, from the step, a loss that
         is not one real number.
+      RuntimeError: from the step, params or state whose memory an earlier step was given.
       AssertionError: from the step, if ``checked`` and a value is wrong.
 
     Example:

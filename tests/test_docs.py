@@ -162,15 +162,17 @@ MODULE_NAMES = {  # public modules, whose names stay in them
     f"{module.__name__.partition('.')[2]}.{name}": getattr(module, name)
     for module in (jos.landscapes, jos.diagnostics)
     for name in public_names(module)
-    if getattr(getattr(module, name), "__module__", "") == module.__name__
+    if (hasattr(module, "__path__") or getattr(vars(module)[name], "__module__", "") == module.__name__)
     and (inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name)))
 }
 
 
 def test_the_public_modules_names():
     assert sorted(MODULE_NAMES) == [
+        "diagnostics.OnePass",
         "diagnostics.adagrad_bound",
         "diagnostics.effective_learning_rate",
+        "diagnostics.one_pass",
         "diagnostics.overshoot",
         "diagnostics.progress",
         "diagnostics.regret",

@@ -141,8 +141,8 @@ def test_the_callers_first_params_survive_donation_and_later_ones_are_donated():
 
 
 GONE = (
-    "the params is gone: its memory was donated to an earlier step, which wrote its results there. Go on "
-    "with what that step returned, or copy what you keep; make_step(..., donate=False) donates nothing."
+    "gone: its memory was donated to an earlier step, which wrote its results there. Go on with what "
+    "that step returned, or copy what you keep; make_step(..., donate=False) donates nothing."
 )
 
 
@@ -155,12 +155,13 @@ def test_what_was_donated_is_named_when_it_is_used(owner):
     uses = {
         "make_step": lambda: step(gone, kept_state),
         "fit": lambda: jos.fit(loss, tx, gone, steps=1),
-        "momentum": lambda: jos.momentum(0.1).update(kept, kept_state, gone),
+        "momentum": lambda: tx.update(gone, kept_state),
         "apply_updates": lambda: jos.apply_updates(gone, kept),
     }
     with pytest.raises(RuntimeError) as raised:
         uses[owner]()
-    assert str(raised.value) == f"{owner}: leaf ['w'] of {GONE}"
+    what = "updates" if owner == "momentum" else "params"
+    assert str(raised.value) == f"{owner}: leaf ['w'] of the {what} is {GONE}"
 
 
 def test_what_someone_else_donated_is_named_too():

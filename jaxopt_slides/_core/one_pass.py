@@ -31,6 +31,11 @@ class OnePass:
     Attributes:
       on: whether what is compiled now is made so by this library.
       because: why, in a sentence.
+
+    Example:
+      >>> answer = jos.diagnostics.OnePass(False, "XLA_FLAGS lacks the flag.")
+      >>> bool(answer), answer.because
+      (False, 'XLA_FLAGS lacks the flag.')
     """
 
     on: bool

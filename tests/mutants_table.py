@@ -2710,10 +2710,14 @@ TRAINING = (
         ),
         (
             "the state to go on from ignored",
-            "state = tx.init(params) if state is None else state",
-            "state = tx.init(params)",
+            "tx.init(params) if state is None else state",
+            "tx.init(params)",
             {"by": ("test_training.py::test_fit_goes_on_from_a_state",)},
         ),
+    )
+    + mutants(
+        "training/watch.py",
+        ("training",),
         (
             "losses may be infinite",
             "if not np.isfinite(losses).all():",

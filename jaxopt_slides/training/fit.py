@@ -1,20 +1,17 @@
 """The loop itself: ``while True``, many steps per dispatch."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxopt_slides._core.checks import require_alive
 from jaxopt_slides._core.node import is_traced
-from jaxopt_slides._core.rule import require_options
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
-from jaxopt_slides._core.words import require_at_least, shown
+from jaxopt_slides._core.words import require_at_least
 from jaxopt_slides.rows import flush, lazy
 from jaxopt_slides.rows._lazy import is_lazy, require_declared
 from jaxopt_slides.rows._table import tables_of
@@ -29,6 +26,7 @@ from jaxopt_slides.training.step import (
     copied,
     take_step,
 )
+from jaxopt_slides.training.watch import Report, Watch, require_watchers
 
 
 class Fit(NamedTuple):
@@ -42,24 +40,6 @@ class Fit(NamedTuple):
 
     params: PyTree
     state: PyTree
-    history: dict[str, PyTree]
-
-
-class Report(NamedTuple):
-    """What ``progress`` and ``stop`` are called with after every dispatch.
-
-    Attributes:
-      step: how many steps are done.
-      steps: how many there are to be.
-      loss: the last step's loss.
-      steps_per_second: over the last dispatch.
-      history: what was recorded in the last dispatch.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    steps_per_second: float
     history: dict[str, PyTree]
 
 
@@ -86,33 +66,6 @@ def _dispatch(program, length, tx, carry, source):
     if program.checked:
         return _checked_scan((program, length), tx, carry, source)
     return _jitted_scan(program, length, tx, carry, source)
-
-
-def _printer(steps: int) -> Callable[[Report], Any]:
-    """Progress through tqdm where it is installed, else a line on stderr per dispatch."""
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        line = "step {0.step}/{0.steps}  loss {0.loss:.4g}  {0.steps_per_second:.3g} steps/s\n"
-        return lambda report: sys.stderr.write(line.format(report))
-    bar = tqdm(total=steps, unit="step")
-
-    def show(report: Report) -> None:
-        bar.set_postfix(loss=f"{report.loss:.4g}", refresh=False)
-        bar.update(report.step - bar.n)
-        if report.step == steps:
-            bar.close()
-
-    return show
-
-
-def _require_finite(losses: np.ndarray, done: int) -> None:
-    if not np.isfinite(losses).all():
-        first = int(np.argmin(np.isfinite(losses)))
-        raise FloatingPointError(
-            f"fit: the loss is {losses[first]} at step {done + first} (steps count from 0). The usual "
-            f"causes are a learning rate that is too high and a batch with non-finite values."
-        )
 
 
 @public
@@ -184,56 +137,32 @@ def fit(
         require_at_least("fit", "every", every, 1),
     )
     program = Program(loss, has_aux, checked=checked, owner="fit", ids=ids).prepared()
-    _require_watchers(progress, stop, check_finite)
+    require_watchers(progress, stop, check_finite)
     tx, (data, xs) = as_ours("fit", tx), source(batches, steps)
     if tables_of(params) and state is None and not is_lazy(tx):
         tx = lazy(tx)
     require_declared("fit", tx, params, ids)
     traced = is_traced(tx, params, state, None if isinstance(batches, Iterator) else batches)
     require_alive("fit", params=params, state=state)
-    state = tx.init(params) if state is None else state
-    program = program._replace(recorders=recorders(record, tx, state, has_aux))
-    if not traced:
-        watch = Watch(_printer(steps) if progress is True else progress or None, stop, check_finite)
-        result = _loop(
-            lambda carry, start, count: _dispatch(program, count, tx, carry, (data, xs(start, count))),
-            copied((params, state)),
-            steps,
-            every,
-            watch,
-        )
-        return _up_to_date(tx, result, donate=True)
-    if progress or stop or check_finite:
-        raise ValueError("fit: progress, stop and check_finite need concrete values, not jit or vmap.")
-    result = _scan(program, steps, tx, (params, state), (data, xs(0, steps)))
-    return _up_to_date(tx, result, donate=False)
-
-
-def _require_watchers(progress: Any, stop: Any, check_finite: Any) -> None:
-    require_options("fit", check_finite=check_finite)
-    if not isinstance(progress, bool) and not callable(progress):
-        raise TypeError(f"fit: progress must be True, False or a function, got {shown(progress)}.")
-    if stop is not None and not callable(stop):
-        raise TypeError(f"fit: stop must be a function of the report, got {shown(stop)}.")
-
-
-class Watch(NamedTuple):
-    """What looks at the losses between two dispatches."""
-
-    show: Callable[[Report], Any] | None
-    stop: Callable[[Report], bool] | None
-    check_finite: bool
-
-    def wants_to_end(self, result: Fit, done: int, steps: int, began: float) -> bool:
-        """Checks, shows, and asks whether to stop."""
-        losses = np.asarray(result.history["loss"])  # waits for them; before that nothing is timed
-        seconds = time.perf_counter() - began
-        if self.check_finite:
-            _require_finite(losses, done - len(losses))
-        report = Report(done, steps, float(losses[-1]), len(losses) / seconds, result.history)
-        if self.show:
-            self.show(report)
-        return bool(self.stop and self.stop(report))
+    carry = (params, tx.init(params) if state is None else state)
+    program = program._replace(recorders=recorders(record, tx, carry[1], has_aux))
+    if traced:
+        if progress or stop or check_finite:
+            raise ValueError(
+                "fit: progress, stop and check_finite need concrete values, not jit or vmap."
+            )
+        result = _scan(program, steps, tx, carry, (data, xs(0, steps)))
+        return _up_to_date(tx, result, donate=False)
+    carry = copied(carry)  # from here on nothing of the caller's, nor a second state, is held
+    watch = Watch.of(progress, stop, check_finite, steps)
+    result = _loop(
+        lambda carry, start, count: _dispatch(program, count, tx, carry, (data, xs(start, count))),
+        carry,
+        steps,
+        every,
+        watch,
+    )
+    return _up_to_date(tx, result, donate=True)
 
 
 def _loop(dispatch: Callable[..., Fit], carry: Any, steps: int, every: int, watch: Watch) -> Fit:
@@ -246,7 +175,7 @@ def _loop(dispatch: Callable[..., Fit], carry: Any, steps: int, every: int, watc
         history.append(result.history)
         ended = done == steps
         if any(watch) and count:
-            ended |= watch.wants_to_end(result, done, steps, began)
+            ended |= watch.wants_to_end(result.history, done, steps, began)
         if ended:
             break
     return result._replace(history=jax.tree.map(lambda *xs: jnp.concatenate(xs), *history))

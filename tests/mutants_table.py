@@ -1622,7 +1622,7 @@ LIFT += mutants(
     RULES,
     (
         "no widening",
-        "node.update(jax.tree.map(widen, updates), state, context)",
+        "one_pass.update(node, jax.tree.map(widen, updates), state, context)",
         "node.update(updates, state, context)",
     ),
     *instead(

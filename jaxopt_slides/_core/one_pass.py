@@ -70,7 +70,7 @@ def _is_obeyed() -> bool:
 
     shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((64,), (64,), (64,), ())]
     compiled = jax.jit(step, donate_argnums=(0, 1)).lower(*shapes).compile()
-    return compiled.as_text().count(" fusion(") == 1
+    return str(compiled.as_text()).count(" fusion(") == 1
 
 
 def require_scatters() -> None:
@@ -78,8 +78,9 @@ def require_scatters() -> None:
     flagged = OPTION in os.environ.get("XLA_FLAGS", "") and jax.default_backend() == "cpu"
     if flagged and jaxlib.version.__version_info__ < (0, 12):
         raise RuntimeError(
-            f"rows: with {OPTION} in XLA_FLAGS, jaxlib {jaxlib.__version__} ends the process when it "
-            f"compiles a step that writes rows. Take it out of XLA_FLAGS, or use jaxlib 0.12 or newer."
+            f"rows: with {OPTION} in XLA_FLAGS, jaxlib {jaxlib.version.__version__} ends the process "
+            f"when it compiles a step that writes rows. Take it out of XLA_FLAGS, or use jaxlib 0.12 "
+            f"or newer."
         )
 
 
@@ -90,14 +91,16 @@ def update(node: Node, updates: PyTree, state: PyTree, context: Context) -> tupl
     and the state has one array a leaf: of two, the second may be computed from the first.
     """
     new_updates, new_state = node.update(updates, state, context)
-    weights = jax.tree.leaves(context.params)
-    wide_ = [x.dtype for x in jax.tree.leaves(updates)] == [*context.dtypes] and all(
-        wide(d) == d for d in map(jnp.result_type, weights)
-    )
-    if node.elementwise and wide_ and len(_columns(node, new_state)) == 1 and one_pass():
+    if node.elementwise and one_pass() and _is_one_loop(node, updates, new_state, context):
         node, updates = jax.lax.optimization_barrier((node, updates))
         new_updates, _ = node.update(updates, state, context)
     return new_updates, new_state
+
+
+def _is_one_loop(node: Node, updates: PyTree, state: PyTree, context: Context) -> bool:
+    gradients = [x.dtype for x in jax.tree.leaves(updates)] == [*context.dtypes]
+    weights = all(wide(d) == d for d in map(jnp.result_type, jax.tree.leaves(context.params)))
+    return gradients and weights and len(_columns(node, state)) == 1
 
 
 def _columns(node: Node, state: PyTree) -> list[PyTree]:

@@ -2,8 +2,8 @@
 
 ``python -m tests.saving FOLDER POINT NTH OPTION...`` runs examples/text.py, made small, with its
 checkpoints in the folder. When the save numbered NTH, from 0, comes to the point, it says so and waits
-to be killed; at "rename", which is one call of the system, it says so and goes on, so that the kill falls
-somewhere around it. "none" runs to the end, and "keep" too, which keeps all checkpoints.
+to be killed; at "rename", which is one call of the system, it says so and goes on, so that the kill
+falls somewhere around it. "none" runs to the end, and "keep" too, which keeps all checkpoints.
 """
 
 import contextlib

@@ -1,5 +1,6 @@
 """docs/checkpoints.md: every state comes back, into its own types, on any number of devices."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -142,6 +143,19 @@ def test_other_numbers_are_not_another_rule(tmp_path):
         require_equal(
             restore(manager, given, jax.tree.map(jnp.zeros_like, PARAMS)), (saved, PARAMS, state)
         )
+
+
+def test_a_half_written_checkpoint_is_not_the_newest(tmp_path):
+    tx = jos.sgd(0.1)
+    with ocp.CheckpointManager(tmp_path) as manager:
+        save(manager, 7, tx, PARAMS, tx.init(PARAMS))
+        manager.wait_until_finished()
+    half = tmp_path / "8.orbax-checkpoint-tmp-1"  # as Orbax names it until it is complete
+    shutil.copytree(tmp_path / "7", half)
+    next(half.rglob("*manifest*")).unlink()
+    with ocp.CheckpointManager(tmp_path) as manager:
+        assert manager.latest_step() == 7
+        require_equal(restore(manager, tx, zeroed(PARAMS)), (tx, PARAMS, tx.init(PARAMS)))
 
 
 # ---------------------------------------------------------------- on other devices

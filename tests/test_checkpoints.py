@@ -1,5 +1,6 @@
 """docs/checkpoints.md: every state comes back, into its own types, on any number of devices."""
 
+import pickle
 import shutil
 import subprocess
 import sys
@@ -97,6 +98,24 @@ def test_the_optimizer_is_made_again_from_its_numbers(everything):
         assert rule_of(other) == rule_of(tx)
         again = jos.with_hyperparams(other, **saved["numbers"][case.name])
         assert jax.tree.leaves(again) == jax.tree.leaves(tx)
+
+
+def test_lagging_rows(tmp_path):
+    tx = jos.rows.lazy(jos.momentum(0.1))
+    params = {"table": jos.rows.table(jnp.ones((4, 2)), name="table")}
+    ids = {"table": [jnp.array([1, 2])]}
+    view = jos.rows.read(tx, params, tx.init(params), ids)
+    loss = lambda params: jnp.sum(params["table"][ids["table"][0]])  # noqa: E731
+    updates, state = tx.update(jos.rows.value_and_grad(loss)(view)[1], tx.init(params), view)
+    params = jos.apply_updates(params, updates)
+    require_equal(pickle.loads(pickle.dumps((tx, params, state))), (tx, params, state))
+    with ocp.CheckpointManager(tmp_path) as manager:
+        save(manager, 1, tx, params, state)
+        manager.wait_until_finished()
+        found = restore(manager, jos.rows.lazy(jos.momentum(0.5)), zeroed(params))
+    require_equal(found, (tx, params, state))
+    with pytest.raises(TypeError, match="can not serialize 'Table' object"):
+        flax.serialization.to_bytes(params)
 
 
 # ---------------------------------------------------------------- another rule

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import text
 import text_data
+import text_options
 
 import jaxopt_slides as jos
 
@@ -79,7 +80,7 @@ def main(argv: list[str] | None = None) -> dict[str, tuple[float, float]]:
         "weights and with stochastic rounding, and compares the validation losses.",
     )
     parser.add_argument(
-        "--steps", type=text.at_least_one, default=1000, metavar="N", help="training steps"
+        "--steps", type=text_options.at_least_one, default=1000, metavar="N", help="training steps"
     )
     seed = "what the first params and the minibatches are drawn from"
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=seed)

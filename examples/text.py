@@ -9,14 +9,17 @@ CPython carries: nothing is downloaded.
 
 import argparse
 import functools
+import hashlib
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import text_checkpoint
 import text_data
+import text_options
 import text_picture
 import text_report
 
@@ -115,25 +118,42 @@ def compile_grid(plan: Plan, *arguments):
     return jax.jit(sweep_part, donate_argnums=(1, 2)).lower(*arguments).compile()
 
 
-def sweep(rule: str, plan: Plan, data: Any, progress: text_report.Progress) -> text_report.Sweep:
-    """Trains one rule with all its learning rates and all seeds at once."""
+def begin(rule: str, keys: jax.Array, validation: Any) -> text_checkpoint.Run:
+    """A sweep before its first step: all seeds and all learning rates."""
     constructor, rates = RULES[rule]
     tx = jax.vmap(constructor)(jnp.array(rates))
+    params, state, first = start_grid(tx, keys, validation)
+    losses = np.broadcast_to(np.asarray(first)[:, None], (len(keys), len(rates)))
+    return text_checkpoint.Run(tx, params, state, [losses])
+
+
+def sweep(
+    rule: str,
+    plan: Plan,
+    data: Any,
+    progress: text_report.Progress,
+    run: text_checkpoint.Run | None,
+    save: Callable[[text_checkpoint.Run], None],
+) -> text_report.Sweep:
+    """Trains one rule with all its learning rates and all seeds at once, from where ``run`` stands."""
     keys = jnp.stack([jax.random.key(seed) for seed in plan.seeds])
-    params, state, first = start_grid(tx, keys, data[1])
-    progress.show(rule, 0)
+    run = begin(rule, keys, data[1]) if run is None else run
+    progress.show(rule, run.parts * plan.steps)
     began = time.perf_counter()
-    program = compile_grid(plan, tx, params, state, keys, np.int32(0), *data)
-    compiled = time.perf_counter()
-    losses = [np.broadcast_to(np.asarray(first)[:, None], (len(plan.seeds), len(rates)))]
-    for part in range(plan.parts):
-        params, state, loss = program(tx, params, state, keys, np.int32(part), *data)
-        losses.append(np.asarray(loss))
+    program = compile_grid(plan, run.tx, run.params, run.state, keys, np.int32(0), *data)
+    compiling = time.perf_counter() - began
+    for part in range(run.parts, plan.parts):
+        began = time.perf_counter()
+        params, state, loss = program(run.tx, run.params, run.state, keys, np.int32(part), *data)
+        losses = [*run.losses, np.asarray(loss)]
+        seconds = (compiling, run.seconds[1] + time.perf_counter() - began)
+        run = text_checkpoint.Run(run.tx, params, state, losses, seconds)
         progress.show(rule, plan.steps, losses[-1])
-    steps = plan.steps * np.arange(plan.parts + 1)
-    seconds = (compiled - began, time.perf_counter() - compiled)
-    done = text_report.Sweep(rule, np.array(rates), steps, np.stack(losses), seconds)
-    return done._replace(params=jax.tree.map(lambda x: x[0, done.best or 0], params))
+        if run.parts < plan.parts:
+            save(run)
+    rates, steps = np.array(RULES[rule][1]), plan.steps * np.arange(plan.parts + 1)
+    done = text_report.Sweep(rule, rates, steps, np.stack(run.losses), run.seconds)
+    return done._replace(params=jax.tree.map(lambda x: x[0, done.best or 0], run.params))
 
 
 def gradient_sizes(corpus: text_data.Corpus, plan: Plan, best: text_report.Sweep | None) -> str:
@@ -147,67 +167,26 @@ def gradient_sizes(corpus: text_data.Corpus, plan: Plan, best: text_report.Sweep
     return text_report.spans(norms, np.asarray(row_gradient_norms(first, minibatch)), corpus.counts)
 
 
-def train_rules(rules: list[str], plan: Plan, corpus: text_data.Corpus) -> list[text_report.Sweep]:
-    """One sweep per rule, with a word on each."""
+def train_rules(
+    rules: list[str], plan: Plan, corpus: text_data.Corpus, saved: text_checkpoint.Checkpoints
+) -> list[text_report.Sweep]:
+    """One sweep per rule, with a word on each; those of the checkpoint are not trained again."""
     data = jax.tree.map(jnp.asarray, (corpus.train, corpus.validation))
     progress = text_report.Progress(len(rules) * plan.parts * plan.steps)
-    sweeps = []
+    sweeps, run = saved.sweeps, saved.run
     try:
-        for rule in rules:
-            sweeps.append(sweep(rule, plan, data, progress))
+        for done in sweeps:
+            progress.show(done.rule, plan.parts * plan.steps, done.losses[-1])
+            progress.say(text_report.describe_sweep(done))
+        for rule in rules[len(sweeps) :]:
+            save = functools.partial(saved.save, sweeps)
+            sweeps.append(sweep(rule, plan, data, progress, run, save))
+            run = None
+            saved.save(sweeps)
             progress.say(text_report.describe_sweep(sweeps[-1]))
     finally:
         progress.close()
     return sweeps
-
-
-def at_least_one(text: str) -> int:
-    """A whole number from the command line."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def rule_names(text: str) -> list[str]:
-    """Rules from the command line, each once."""
-    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
-    for name in names:
-        if name not in RULES:
-            raise argparse.ArgumentTypeError(f"unknown rule {name!r}; known are {', '.join(RULES)}")
-    return names
-
-
-def picture_path(text: str) -> Path:
-    """Where the picture goes: a file, or a folder for ``text.png``."""
-    path = Path(text)
-    if path.is_dir() or not path.suffix:
-        return path / "text.png"
-    if path.suffix.lower() not in {".png", ".pdf", ".svg"}:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a folder nor a .png, .pdf or .svg file")
-    return path
-
-
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description="Trains a small word model on Python's own help text with the slides' rules, each "
-        "over seven learning rates in one vmapped sweep, and compares them in a table and a picture. "
-        "About two minutes on two cores.",
-    )
-    rounded = f"training steps of each run, rounded up to {PARTS} equal parts"
-    parser.add_argument("--steps", type=at_least_one, default=1000, metavar="N", help=rounded)
-    rules = f"rules to train, with commas between: some of {', '.join(RULES)}"
-    parser.add_argument("--rules", type=rule_names, default=",".join(RULES), metavar="A,B", help=rules)
-    out = "where the picture goes: a .png, .pdf or .svg file, or a folder for text.png"
-    parser.add_argument("--out", type=picture_path, default="text.png", metavar="PATH", help=out)
-    seed = "what the first params and the minibatches are drawn from"
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help=seed)
-    seeds = "train from seeds S to S+N-1, all at once, and show mean ± 95%% interval; N times the work"
-    parser.add_argument("--seeds", type=at_least_one, default=1, metavar="N", help=seeds)
-    batch = "examples in a minibatch"
-    parser.add_argument("--batch-size", type=at_least_one, default=128, metavar="N", help=batch)
-    return parser.parse_args(argv)
 
 
 def make_plan(options: argparse.Namespace) -> Plan:
@@ -217,10 +196,25 @@ def make_plan(options: argparse.Namespace) -> Plan:
     return Plan(-(-options.steps // steps), steps, options.batch_size, seeds)
 
 
+def settings(rules: list[str], plan: Plan, corpus: text_data.Corpus) -> dict[str, Any]:
+    """What a run depends on, by the option's name, for its checkpoints."""
+    return {
+        "--steps": plan.parts * plan.steps,
+        "--rules": ",".join(rules),
+        "--seed": plan.seeds[0],
+        "--seeds": len(plan.seeds),
+        "--batch-size": plan.batch_size,
+        "a text of sha256": hashlib.sha256(corpus.text.encode()).hexdigest(),
+    }
+
+
 def main(argv: list[str] | None = None) -> None:
     """Trains, prints the table, saves the picture."""
-    options, began = parse(argv), time.perf_counter()
+    options, began = text_options.parse(argv, RULES, PARTS), time.perf_counter()
     corpus, plan = text_data.load(), make_plan(options)
+    depends_on = settings(options.rules, plan, corpus)
+    folder, resume = options.checkpoint_dir, options.resume
+    saved = text_checkpoint.Checkpoints(folder, depends_on, resume=resume)
     print(text_data.describe(corpus))
     print(
         f"model        {text_data.CONTEXT} words, {WIDTH} numbers each, {HIDDEN} tanh units, softmax\n"
@@ -228,7 +222,7 @@ def main(argv: list[str] | None = None) -> None:
         f"Lowest validation perplexity at each learning rate:",
         flush=True,
     )
-    sweeps = train_rules(options.rules, plan, corpus)
+    sweeps = train_rules(options.rules, plan, corpus, saved)
     print(f"\n{text_report.table(sweeps)}\n")
     best = min((s for s in sweeps if s.best is not None), key=lambda s: s.lowest[s.best], default=None)
     print(f"{gradient_sizes(corpus, plan, best)}\n")

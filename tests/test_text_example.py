@@ -96,7 +96,7 @@ def test_bad_arguments_say_what_is_wrong(text, capsys, arguments, message):
     ("steps", "parts", "each"), [(1, 1, 1), (20, 20, 1), (1000, 25, 40), (1010, 25, 41)]
 )
 def test_steps_are_rounded_up_to_equal_parts(text, steps, parts, each):
-    plan = text.make_plan(text.parse(["--steps", str(steps)]))
+    plan = text.make_plan(text.text_options.parse(["--steps", str(steps)], text.RULES, text.PARTS))
     assert (plan.parts, plan.steps) == (parts, each)
 
 

@@ -1,4 +1,4 @@
-"""What ``rows.py`` times in JAX, every mode in a process of its own."""
+"""What ``rows.py`` times in JAX, every mode in a process of its own: ``python -m benchmarks.rows_ways``."""
 
 import functools
 import json

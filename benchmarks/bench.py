@@ -26,7 +26,7 @@ class Bench(NamedTuple):
     torch_worker: Callable[[str], Any] = Worker.torch
 
     def torch(self, stack: contextlib.ExitStack) -> list[Any]:
-        """torch's worker until the stack ends; none without a torch."""
+        """The worker of torch until the stack ends; none without a torch."""
         if not self.torch_python:
             return []
         return [stack.enter_context(self.torch_worker(self.torch_python))]

@@ -1,8 +1,8 @@
 """The process in which a subject is timed: ``python -m benchmarks.child SUBJECT``.
 
-It reads requests, a line of JSON each, and answers each with a line of JSON. ``{"start": plan}`` prepares
-what the plan names, and is answered with the numbers that every way has found so far. ``{"time": way}``
-takes one block of that way, and is answered with what it measured.
+It reads requests, a line of JSON each, and answers each with a line of JSON. ``{"start": plan}``
+prepares what the plan names, and is answered with the numbers that every way has found so far.
+``{"time": way}`` takes one block of that way, and is answered with what it measured.
 """
 
 import importlib

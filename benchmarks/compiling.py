@@ -90,7 +90,7 @@ def another_rate(way: str) -> int:
 
 
 def _injected(w: jax.Array) -> Callable[[float, jax.Array], Any]:
-    """optax's own way to change a learning rate: it is in the state."""
+    """The own way of optax to change a learning rate: it is in the state."""
     import optax
 
     tx = optax.inject_hyperparams(optax.adagrad)(learning_rate=RATE)
@@ -141,7 +141,7 @@ def start(plan: dict[str, Any]) -> Prepared:
         params, gradients = (leaves(x) for x in arrays(plan["count"], plan["size"]))
         sides = {way: Side.of(who, plan["rule"]) for way, who in plan["ways"].items()}
         ways = {way: functools.partial(build, side, params, gradients) for way, side in sides.items()}
-    return Prepared(ways, dict.fromkeys(ways, []))
+    return Prepared(ways, {way: [] for way in ways})
 
 
 def cases(bench: Bench) -> Iterator[Case]:

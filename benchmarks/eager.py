@@ -14,7 +14,7 @@ from benchmarks.sides import Side, leaves, timed
 from benchmarks.workers import in_turn, started
 
 WAYS = {"jos": "jos", "optax": "optax"}
-SHAPES = {rule: (1000, 1000, 2) for rule in ("sgd", "momentum", "rmsprop", "adagrad")}
+SHAPES = dict.fromkeys(("sgd", "momentum", "rmsprop", "adagrad"), (1000, 1000, 2))
 SHAPES["ten parts"] = (1, 1000, 20)  # leaves, their size, and the steps of a block
 
 

@@ -23,8 +23,7 @@ print(json.dumps({{"ms": seconds * 1e3, "modules": len(sys.modules) - before}}))
 def imported(name: str) -> dict[str, float]:
     """Imports it in a fresh process."""
     command = [sys.executable, "-c", SCRIPT.format(name)]
-    kwargs = {"cwd": ROOT, "env": environment(), "check": True, "text": True}
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, **kwargs).stdout)
+    return json.loads(subprocess.check_output(command, cwd=ROOT, env=environment(), text=True))
 
 
 def cases(bench: Bench) -> Iterator[Case]:

@@ -1,6 +1,6 @@
 """On what, and with which versions, something was measured."""
 
-import datetime
+import datetime as dt
 import importlib.metadata
 import os
 import platform
@@ -67,7 +67,7 @@ def described(torch: str | None) -> dict[str, Any]:
     """Machine, versions, date, and how busy the machine was before anything was measured."""
     load = getattr(os, "getloadavg", None)
     return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "machine": {
             "processor": processor(),
             "cores": cores(),

@@ -1,9 +1,10 @@
 """One step on an embedding table: rows.lazy against dense optax and against torch's sparse gradients.
 
-``python -m benchmarks.rows`` has more than the subject of ``python -m benchmarks``, and options. A step reads the rows of some ids, drawn from Zipf's law over a permutation of the table, and takes a
-gradient that is given; what follows is the optimizer. Tables are donated. Ours and optax alternate,
-block by block, in one process for every rule, and must end with the same table; torch has processes of
-its own, one with a thread and one with two, between ours, and the better counts.
+``python -m benchmarks.rows`` has more than the subject of ``python -m benchmarks``, and options. A step
+reads the rows of some ids, drawn from Zipf's law over a permutation of the table, and takes a gradient
+that is given; what follows is the optimizer. Tables are donated. Ours and optax alternate, block by
+block, in one process for every rule, and must end with the same table; torch has processes of its own,
+one with a thread and one with two, between ours, and the better counts.
 """
 
 import argparse
@@ -28,8 +29,7 @@ AT_MOST = 1.6  # times as long, on the larger table
 
 def in_a_process(command: list[str]) -> Any:
     """What a command prints last, read as JSON."""
-    kwargs = {"cwd": ROOT, "check": True, "text": True}
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, **kwargs).stdout.splitlines()[-1])
+    return json.loads(subprocess.check_output(command, cwd=ROOT, text=True).splitlines()[-1])
 
 
 def ours_in_a_process(mode: str, case: Case, rule: str, effort: Effort) -> list[list[float]]:
@@ -133,7 +133,7 @@ def must_show(found: dict[tuple[str, Case, str], Compared]) -> str:
 
 
 def subject(bench: Bench) -> Iterator[figures.Case]:
-    """The first table for ``python -m benchmarks``: dense optax, a scan of it, torch, four times the rows."""
+    """The first table for ``python -m benchmarks``, with all that it is compared with."""
     case, effort = Case(10**6), Effort(bench.rounds, 10 if bench.quick else 30, 5)
     for rule in ("adagrad",) if bench.quick else RULES:
         ours, dense = ours_in_a_process("against_dense", case, rule, effort)

@@ -1,4 +1,4 @@
-"""What ``rows.py`` times in JAX, every mode in a process of its own: ``python -m benchmarks.rows_ways``."""
+"""What ``rows.py`` times in JAX, every mode in a process of its own."""
 
 import functools
 import json

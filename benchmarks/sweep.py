@@ -1,10 +1,11 @@
 """4 rules x 64 learning rates x 4 seeds of a small MLP, by ``sweep`` and in four ways with optax.
 
-``python -m benchmarks.sweep`` is the subject of ``python -m benchmarks``, with options. Every way starts in a process of its own, with nothing compiled, trains the same networks on the same
-batches with the same rules (``presets.optax``) and must find the same losses: the training loss of
-every run as a curve of ten points, each the mean of a tenth of the steps. Timed is all that happens
-from the first call to the last loss, compilation included; imports and the data are not. Two ways take
-minutes, so a part of their runs is timed and scaled, which the table says.
+``python -m benchmarks.sweep`` is the subject of ``python -m benchmarks``, with options. Every way
+starts in a process of its own, with nothing compiled, trains the same networks on the same batches with
+the same rules (``presets.optax``) and must find the same losses: the training loss of every run as a
+curve of ten points, each the mean of a tenth of the steps. Timed is all that happens from the first
+call to the last loss, compilation included; imports and the data are not. Two ways take minutes, so a
+part of their runs is timed and scaled, which the table says.
 """
 
 import argparse

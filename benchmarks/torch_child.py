@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmarks.data import DECAY, EPS, RATE, WARM_UP, arrays, batch, sample
@@ -36,7 +35,7 @@ def wait() -> None:
 
 
 def make(rule: str, kind: str, params: list[torch.Tensor]) -> Any:
-    """torch's optimizer, or None where torch has no such kind.
+    """The optimizer, or None where torch has no such kind.
 
     Its foreach Nesterov overwrites the gradients, so that no second step can be taken with them.
     """

@@ -1,5 +1,6 @@
 """Processes that are timed in turn, and what they are asked."""
 
+import contextlib
 import functools
 import json
 import os
@@ -7,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -58,8 +59,9 @@ class Worker:
     def _answer(self) -> Any:
         line = self._process.stdout.readline()  # pyright: ignore[reportOptionalMemberAccess]
         if not line:
+            self.close()
             raise CannotMeasureError(
-                f"the process `{self._command}` ended with status {self._process.wait()} before it "
+                f"the process `{self._command}` ended with status {self._process.returncode} before it "
                 f"answered; what it wrote stands above."
             )
         return json.loads(line)
@@ -68,19 +70,22 @@ class Worker:
         """One request and its answer."""
         pipe = self._process.stdin
         assert pipe is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # the answer that is missing says it
             print(json.dumps(request), file=pipe, flush=True)
-        except BrokenPipeError:
-            pass  # the answer that is missing says it
         return self._answer()
 
-    def __enter__(self) -> "Worker":
+    def close(self) -> None:
+        """Ends it, which it does by itself when there is nothing more to read."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()  # pyright: ignore[reportOptionalMemberAccess]
+        self._process.wait()
+        self._process.stdout.close()  # pyright: ignore[reportOptionalMemberAccess]
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()  # pyright: ignore[reportOptionalMemberAccess]
-        self._process.wait()
-        self._process.stdout.close()  # pyright: ignore[reportOptionalMemberAccess]
+        self.close()
 
 
 def started(plans: list[tuple[Any, Any]], rtol: float = 1e-5) -> dict[str, Callable[[], Any]]:

@@ -1,4 +1,4 @@
-"""``update`` called without jit."""
+"""``update`` and ``init`` called without jit."""
 
 import functools
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from benchmarks.workers import in_turn, started
 
 WAYS = {"jos": "jos", "optax": "optax"}
 SHAPES = dict.fromkeys(("sgd", "momentum", "rmsprop", "adagrad"), (1000, 1000, 2))
-SHAPES["ten parts"] = (1, 1000, 20)  # leaves, their size, and the steps of a block
+SHAPES |= {"ten parts": (1, 1000, 20), "init": (1000, 1000, 2)}  # leaves, their size, steps of a block
 
 
 class Eager:
@@ -39,9 +39,22 @@ class Eager:
         return sample([np.asarray(x) for x in (self.updates[0], self.updates[-1])])
 
 
+def begin(side: Side, params: list[jax.Array], steps: int) -> None:
+    """``init``, so many times, waited for."""
+    for _ in range(steps):
+        jax.block_until_ready(side.tx.init(params))
+
+
 def start(plan: dict[str, Any]) -> Prepared:
-    """In the child: both sides of the plan's rule."""
+    """In the child: both sides of the plan's rule, or what starts Adagrad."""
     values, gradients = arrays(plan["count"], plan["size"])
+    if plan["rule"] == "init":
+        takes = {
+            way: functools.partial(begin, Side.of(who, "adagrad"), leaves(values))
+            for way, who in plan["ways"].items()
+        }
+        blocks = {way: functools.partial(timed, take, plan["steps"]) for way, take in takes.items()}
+        return Prepared(blocks, {way: [] for way in takes})
     sides = {way: Side.of(who, plan["rule"]) for way, who in plan["ways"].items()}
     made = {way: Eager(side, values, leaves(gradients)) for way, side in sides.items()}
     blocks = {way: functools.partial(timed, one.take, plan["steps"]) for way, one in made.items()}
@@ -49,7 +62,7 @@ def start(plan: dict[str, Any]) -> Prepared:
 
 
 def cases(bench: Bench) -> Iterator[Case]:
-    """The rules on a thousand leaves, and a chain on one."""
+    """The rules on a thousand leaves, a chain on one, and the start of Adagrad."""
     with bench.jax("eager") as worker:
         for rule, (count, size, steps) in SHAPES.items():
             shape = {"count": count, "size": size, "steps": steps, "rule": rule}

@@ -144,6 +144,11 @@ def start(plan: dict[str, Any]) -> Prepared:
     return Prepared(ways, {way: [] for way in ways})
 
 
+def _most_rounds(bench: Bench, rule: str) -> int:
+    """Compiling takes seconds, the chain a minute, and varies little."""
+    return 2 if bench.quick else 3 if rule == "ten parts" else 7
+
+
 def cases(bench: Bench) -> Iterator[Case]:
     """Trace and compilation of every rule, the changed learning rate, the sweep."""
     with bench.jax("compile") as worker:
@@ -151,9 +156,7 @@ def cases(bench: Bench) -> Iterator[Case]:
             count = COUNT // 10 if bench.quick and rule == "ten parts" else COUNT
             note = f"{count:,} leaves of {SIZE:,} float32"
             plan = {"count": count, "size": SIZE, "rule": rule, "ways": bench.of(WAYS)}
-            built = in_turn(
-                started([(worker, plan)]), min(bench.rounds, 3 if rule == "ten parts" else 7)
-            )
+            built = in_turn(started([(worker, plan)]), min(bench.rounds, _most_rounds(bench, rule)))
             for what in ("trace", "compile"):
                 values = {way: [x[what] for x in found] for way, found in built.items()}
                 yield Case("compile", f"{rule}, {what}", values, note=note)

@@ -21,7 +21,7 @@ PLAIN = {  # the side, whether it is donated, and how many steps a block has
     "optax, not donated": ("optax", False, 2),
 }
 FLAGGED = {"jos, one pass": ("jos", True, 5), "optax, with the flag": ("optax", True, 5)}
-QUICK = ("sgd", "momentum", "rmsprop", "adagrad")
+QUICK = ("momentum", "rmsprop", "adagrad")
 LIMIT = {TRIAD: ("triad", True, 5)}
 
 

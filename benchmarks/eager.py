@@ -13,6 +13,7 @@ from benchmarks.figures import Case
 from benchmarks.sides import Side, leaves, timed
 from benchmarks.workers import in_turn, started
 
+QUICK = ("sgd", "adagrad", "ten parts")
 WAYS = {"jos": "jos", "optax": "optax"}
 SHAPES = dict.fromkeys(("sgd", "momentum", "rmsprop", "adagrad"), (1000, 1000, 2))
 SHAPES |= {"ten parts": (1, 1000, 20), "init": (1000, 1000, 2)}  # leaves, their size, steps of a block
@@ -65,6 +66,8 @@ def cases(bench: Bench) -> Iterator[Case]:
     """The rules on a thousand leaves, a chain on one, and the start of Adagrad."""
     with bench.jax("eager") as worker:
         for rule, (count, size, steps) in SHAPES.items():
+            if bench.quick and rule not in QUICK:
+                continue
             shape = {"count": count, "size": size, "steps": steps, "rule": rule}
             ways = started([(worker, shape | {"ways": bench.of(WAYS)})])
             note = f"{count:,} leaves of {size:,} float32" if count > 1 else f"one leaf of {size:,}"

@@ -101,7 +101,7 @@ def peak(plan: dict[str, Any]) -> float:
         kind = {} if plan["rule"] == "rmsprop" else {"fused": True}
         optimizer = maker([w], lr=RATE, **options, **kind)
         for _ in range(plan["steps"]):
-            optimizer.zero_grad(set_to_none=False)
+            optimizer.zero_grad()
             ((x @ w - 1) ** 2).mean().backward()
             optimizer.step()
 

@@ -106,6 +106,8 @@ def test_the_targets_of_a_case():
     ]
     memory_case = Case("memory", "peak", {memory.NEEDED: [100.0], "jos.fit": [109.0, 111.0, 111.0]})
     assert [line[:5] for line in targets.verdicts([memory_case])] == ["UNMET"]
+    below = Case("eager", "sgd", {"jos": [1.0, 1.0, 1.0], "optax": [3.0, 3.9, 9.0]})
+    assert targets.verdicts([below]) == ["UNMET  eager: sgd: eager optax: 3.9 [3.45, 6.45], at least 4"]
     counted = Case("compile", "another rate", {"jos, jit": [0], "jos.fit": [1]}, "compilations")
     assert [line[:6].strip() for line in targets.verdicts([counted])] == ["met", "UNMET"]
 

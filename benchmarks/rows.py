@@ -1,9 +1,10 @@
 """One step on an embedding table: rows.lazy against dense optax and against torch's sparse gradients.
 
-A step reads the rows of some ids, drawn from Zipf's law over a permutation of the table, and takes a
-gradient that is given; what follows is the optimizer. Tables are donated. Ours and optax alternate,
-block by block, in one process for every rule, and must end with the same table; torch has processes of
-its own, one with a thread and one with two, between ours, and the better counts.
+``python -m benchmarks.rows`` has more than the subject of ``python -m benchmarks``, and options. A step
+reads the rows of some ids, drawn from Zipf's law over a permutation of the table, and takes a gradient
+that is given; what follows is the optimizer. Tables are donated. Ours and optax alternate, block by
+block, in one process for every rule, and must end with the same table; torch has processes of its own,
+one with a thread and one with two, between ours, and the better counts.
 """
 
 import argparse
@@ -12,28 +13,29 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from rows_ways import LARGER, RULES, Case, Effort
 
-FOLDER = Path(__file__).parent
+from benchmarks import figures
+from benchmarks.bench import Bench
+from benchmarks.rows_ways import LARGER, RULES, Case, Effort
+from benchmarks.workers import ROOT
+
 TARGETS = {"adagrad": 80, "rmsprop": 60, "momentum": 15}  # times faster than dense optax, at least
 AT_MOST = 1.6  # times as long, on the larger table
 
 
 def in_a_process(command: list[str]) -> Any:
     """What a command prints last, read as JSON."""
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return json.loads(printed.splitlines()[-1])
+    return json.loads(subprocess.check_output(command, cwd=ROOT, text=True).splitlines()[-1])
 
 
 def ours_in_a_process(mode: str, case: Case, rule: str, effort: Effort) -> list[list[float]]:
     """One of the modes with memory that nothing has used."""
-    return in_a_process(
-        [sys.executable, str(FOLDER / "rows_ways.py"), json.dumps([mode, case, rule, effort])]
-    )
+    plan = json.dumps([mode, case, rule, effort])
+    return in_a_process([sys.executable, "-m", "benchmarks.rows_ways", plan])
 
 
 def against_torch(python: str, case: Case, rule: str, effort: Effort) -> list[list[float]]:
@@ -44,11 +46,11 @@ def against_torch(python: str, case: Case, rule: str, effort: Effort) -> list[li
         plan = {"rows": case.rows, "rule": rule, "data": f"{folder}/data.npz"}
         np.savez(plan["data"], ids=ids, g=g)
         plan |= {"blocks": effort.blocks, "steps": effort.steps}
-        script = str(FOLDER / "rows_torch.py")
         for _ in range(effort.rounds):
             times[0].append(statistics.median(ours_in_a_process("alone", case, rule, effort)[0]))
             for threads in (1, 2):
-                command = [python, script, json.dumps(plan | {"threads": threads})]
+                at_once = json.dumps(plan | {"threads": threads})
+                command = [python, "-m", "benchmarks.rows_torch", at_once]
                 times[threads].append(statistics.median(in_a_process(command)))
     return [times[0], min(times[1:], key=statistics.median)]
 
@@ -128,6 +130,28 @@ def must_show(found: dict[tuple[str, Case, str], Compared]) -> str:
             continue
         lines.append(f"{'met' if met else 'UNMET':6} {rule:9} {other:9} {claim}: {c.ratio:.3g}")
     return "\n".join(lines)
+
+
+def subject(bench: Bench) -> Iterator[figures.Case]:
+    """The first table for ``python -m benchmarks``, with all that it is compared with."""
+    case, effort = Case(10**6), Effort(bench.rounds, 10 if bench.quick else 30, 5)
+    for rule in ("adagrad",) if bench.quick else RULES:
+        ours, dense = ours_in_a_process("against_dense", case, rule, effort)
+        note = f"{case.rows:,} rows of {case.width} float32, {case.ids:,} ids, donated"
+        yield figures.Case("rows", rule, {"jos": ours, "optax, dense": dense}, note=note)
+        if bench.quick:
+            continue
+        ours, scan = ours_in_a_process("against_scan", case, rule, effort)
+        values = {"jos": ours, "optax, dense": scan}
+        yield figures.Case("rows", f"{rule}, ten steps in a scan", values, note=note)
+        ours, larger = ours_in_a_process("against_larger", case, rule, effort)
+        values = {"jos": ours, f"jos, {LARGER} times the rows": larger}
+        yield figures.Case("rows", f"{rule}, larger", values, note=note)
+        if bench.torch_python and rule in ("sgd", "adagrad"):
+            ours, theirs = against_torch(bench.torch_python, case, rule, effort)
+            yield figures.Case(
+                "rows", f"{rule}, torch", {"jos": ours, "torch, sparse": theirs}, note=note
+            )
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:

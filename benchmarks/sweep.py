@@ -1,10 +1,11 @@
 """4 rules x 64 learning rates x 4 seeds of a small MLP, by ``sweep`` and in four ways with optax.
 
-Every way starts in a process of its own, with nothing compiled, trains the same networks on the same
-batches with the same rules (``presets.optax``) and must find the same losses: the training loss of
-every run as a curve of ten points, each the mean of a tenth of the steps. Timed is all that happens
-from the first call to the last loss, compilation included; imports and the data are not. Two ways take
-minutes, so a part of their runs is timed and scaled, which the table says.
+``python -m benchmarks.sweep`` is the subject of ``python -m benchmarks``, with options. Every way
+starts in a process of its own, with nothing compiled, trains the same networks on the same batches with
+the same rules (``presets.optax``) and must find the same losses: the training loss of every run as a
+curve of ten points, each the mean of a tenth of the steps. Timed is all that happens from the first
+call to the last loss, compilation included; imports and the data are not. Two ways take minutes, so a
+part of their runs is timed and scaled, which the table says.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +24,9 @@ import numpy as np
 import optax
 
 import jaxopt_slides as jos
+from benchmarks.bench import Bench
+from benchmarks.figures import Case
+from benchmarks.workers import ROOT
 
 INPUTS, HIDDEN, CLASSES, EXAMPLES, BATCH, POINTS = 4, 8, 2, 256, 16, 10
 RULES: dict[str, tuple[Callable[..., Any], Callable[..., Any], tuple[float, float]]] = {
@@ -206,8 +210,9 @@ WAYS: dict[str, Callable[[Plan], Timed]] = {
 
 def timed_alone(way: str, plan: Plan) -> Timed:
     """The way in a fresh process."""
-    command = [sys.executable, __file__, "--way", way, "--plan", json.dumps(plan)]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    options = ["--way", way, "--plan", json.dumps(plan)]
+    command = [sys.executable, "-m", "benchmarks.sweep", *options]
+    printed = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     seconds, scaled, losses = json.loads(printed.splitlines()[-1])
     return Timed(seconds, scaled, np.array(losses, np.float32))
 
@@ -237,6 +242,20 @@ def report(rounds: list[dict[str, Timed]]) -> str:
         runs = "all" if timed.scaled == 1 else f"1 in {timed.scaled:g}, scaled"
         lines.append(f"{way:34} {seconds:8.2f} {spread:>30}   {runs}")
     return "\n".join(lines)
+
+
+def subject(bench: Bench) -> Iterator[Case]:
+    """All ways for ``python -m benchmarks``; if it must be quick, the fast ones and fewer runs."""
+    plan = Plan(rates=16, seeds=2, steps=500) if bench.quick else Plan()
+    ways = ("jos.sweep", "optax, a vmapped closure") if bench.quick else tuple(WAYS)
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(min(bench.rounds, 2 if bench.quick else 5)):
+        timed = {way: timed_alone(way, plan) for way in ways}
+        require_equal(timed)
+        for way, found in timed.items():
+            seconds[way].append(found.seconds)
+    grid = f"{len(RULES)} rules x {plan.rates} rates x {plan.seeds} seeds, {plan.steps:,} steps each"
+    yield Case("sweep", "a small MLP", seconds, "s", f"{grid}, compilation included")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:

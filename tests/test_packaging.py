@@ -55,6 +55,7 @@ def test_the_runtime_needs_jax_and_chex_alone():
 
 NEWEST = {  # extras whose lower bounds are not run, and why
     "relay": "three frameworks at once: .ci/full runs the example with the newest",
+    "bench": "benchmarks are run with the newest",
     "dev": "the checkers are pinned where they are named",
     "browser": "selenium fetches what fits the browser",
     "docs": "pinned where they are named; the site is built with those",

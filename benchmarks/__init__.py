@@ -1,0 +1,1 @@
+"""This library beside optax and torch: ``python -m benchmarks``. ``README.md`` has the figures."""

@@ -245,8 +245,8 @@ DIVIDE = mutants(
         ("inverted", "return (root(s + eps_root) + eps) / jnp.where(g == 0, 1, g)"),
     ),
     *instead(
-        "    g = jnp.where((g == 0) & (s == 0), 0, g)\n",
-        ("guard at rest removed", "", {"by": ("hypergradient_at_rest",)}),
+        "jnp.where((g == 0) & (s == 0), 0, g), s",
+        ("guard at rest removed", "g, s", {"by": ("hypergradient_at_rest",)}),
     ),
 ) + mutants(
     FORMULAS,

@@ -1746,8 +1746,8 @@ NARROWED = (
         ),
         (
             "starts wide",
-            "return self._in_dtypes(s, self.expected_state(dtype))",
-            "return s",
+            "states = [self._in_dtypes(s, kept) for s, kept in started]",
+            "states = [s for s, kept in started]",
             IN_FLOAT32,
         ),
         (

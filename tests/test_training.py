@@ -182,6 +182,16 @@ def test_a_step_without_donation_deletes_nothing():
     assert not any(x.is_deleted() for x in (first, second, third, state.velocity))
 
 
+def test_fit_eats_no_array_that_the_state_came_with():
+    """A number of the optimizer's, the params or a constant of another library's as a state."""
+    rate, params, constant = jnp.float32(0.5), jnp.float32(2.0), jnp.ones(())
+    ours = jos.adagrad(0.1, initial_accumulator_value=rate)
+    theirs = (lambda p: (constant, p), lambda g, s, p=None: (g * s[0], s))
+    for tx in (ours, theirs):
+        jos.fit(lambda w: w * w, tx, params, steps=2)
+        assert [float(x) for x in (rate, params, constant)] == [0.5, 2.0, 1.0]
+
+
 def test_params_that_share_a_buffer_can_be_donated():
     tx, shared = jos.momentum(0.1), jnp.ones(3)
     step = jos.make_step(lambda p: bowl(p["a"]) + bowl(p["b"]), tx)

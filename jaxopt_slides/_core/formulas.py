@@ -89,11 +89,25 @@ def root_or_zero(d: jax.Array) -> jax.Array:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, d, 1)), 0)
 
 
+@jax.custom_jvp
 def divide_by_root(g: jax.Array, s: jax.Array, eps: Any, eps_root: Any) -> jax.Array:
     r""":math:`g / (\sqrt{s + \epsilon_{\text{root}}} + \epsilon)`; the slides' code has 0 and 1e-7.
 
     Where no gradient ever came (g = s = 0) the derivative by g would be :math:`1/\epsilon`; a loss
     at rest there would multiply it by itself at every step until it overflows. It is 0 instead.
     """
-    g = jnp.where((g == 0) & (s == 0), 0, g)
+    return _quotient(g, s, eps, eps_root)
+
+
+def _quotient(g: jax.Array, s: jax.Array, eps: Any, eps_root: Any) -> jax.Array:
     return g / (root(s + eps_root) + eps)
+
+
+@divide_by_root.defjvp
+def _derivative(primals: Any, tangents: Any) -> Any:
+    """Asked for here, and only in programs with derivatives, whether a gradient ever came."""
+
+    def where_any_came(g, s, *eps):
+        return _quotient(jnp.where((g == 0) & (s == 0), 0, g), s, *eps)
+
+    return jax.jvp(where_any_came, primals, tangents)

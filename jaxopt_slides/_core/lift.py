@@ -83,18 +83,16 @@ class Lifted(Ruled):
     def init(self, params: PyTree) -> PyTree:
         require_float_leaves(self.name, "params", params)
         leaves, treedef = jax.tree.flatten(params)
-        states = [self._start(w) for w in leaves]
+        kinds = [wide(jnp.result_type(w)) for w in leaves]
+        at = {d: (self.rule.at(0, real(d)), self.expected_state(d)) for d in dict.fromkeys(kinds)}
+        started = ((at[d][0].start(w), at[d][1]) for w, d in zip(leaves, kinds, strict=True))
+        states = [self._in_dtypes(s, kept) for s, kept in started]
         used = self.expected_state()
         columns = [
             None if one is None else treedef.unflatten(s[i] for s in states)
             for i, one in enumerate(used)
         ]
         return self.rule.State(jnp.zeros((), jnp.int32), *columns[1:])
-
-    def _start(self, w: Any) -> Any:
-        dtype = wide(jnp.result_type(w))
-        s = self.rule.at(0, real(dtype)).start(w)
-        return self._in_dtypes(s, self.expected_state(dtype))
 
     def _in_dtypes(self, s: Any, expected: Any) -> Any:
         """The state of one array, narrowed or widened where ``accumulator_dtype`` asks for that."""

@@ -17,13 +17,13 @@ from jaxopt_slides.rows._lazy import is_lazy, require_declared
 from jaxopt_slides.rows._table import tables_of
 from jaxopt_slides.rows._whole import donating_flush
 from jaxopt_slides.training.batches import source
+from jaxopt_slides.training.buffers import copied, is_foreign, unshared
 from jaxopt_slides.training.recording import recorders
 from jaxopt_slides.training.step import (
     Program,
     Taken,
     as_ours,
     assertive,
-    copied,
     take_step,
 )
 from jaxopt_slides.training.watch import Report, Watch, require_watchers
@@ -153,7 +153,9 @@ def fit(
             )
         result = _scan(program, steps, tx, carry, (data, xs(0, steps)))
         return _up_to_date(tx, result, donate=False)
-    carry = copied(carry)  # from here on nothing of the caller's, nor a second state, is held
+    first = copied(params)  # the caller's survive
+    known = state is None and not is_foreign(tx)  # then the state is new
+    carry = first, unshared(carry[1], tx, params, first) if known else copied(carry[1])
     watch = Watch.of(progress, stop, check_finite, steps)
     result = _loop(
         lambda carry, start, count: _dispatch(program, count, tx, carry, (data, xs(start, count))),

@@ -14,7 +14,6 @@ import numpy as np
 from jaxopt_slides._core.apply import apply_updates
 from jaxopt_slides._core.assertions import enabled
 from jaxopt_slides._core.checks import dtype_of, require_alive, require_arrays, require_float_leaves
-from jaxopt_slides._core.dtypes import fresh
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.pair import transformation
@@ -28,6 +27,7 @@ from jaxopt_slides.rows import read, value_and_grad
 from jaxopt_slides.rows._lazy import is_lazy, require_declared, update_with_assertions
 from jaxopt_slides.rows._reading import warn_of_copies
 from jaxopt_slides.rows._table import tables_of, watched
+from jaxopt_slides.training.buffers import copied
 
 
 class Taken(NamedTuple):
@@ -160,11 +160,6 @@ def _step(program, tx, params, state, batch):
 _plain_step = jax.jit(_step, static_argnums=0)
 _donating_step = jax.jit(_step, static_argnums=0, donate_argnums=(2, 3))
 _checked_step = assertive(_step)
-
-
-def copied(tree: PyTree) -> PyTree:
-    """Fresh buffers that may be donated, one for every leaf."""
-    return jax.tree.map(fresh, tree)
 
 
 def as_ours(owner: str, tx: Any) -> GradientTransformation:

@@ -2537,17 +2537,6 @@ TRAINING = (
             {"on": ("add_decayed_weights",), "by": ("fit_is_the_loop",)},
         ),
         (
-            "the caller's params donated",
-            "return jax.tree.map(fresh, tree)",
-            "return tree",
-            {
-                "by": (
-                    "test_training.py::test_the_callers_first_params_survive_donation_and_later_"
-                    "ones_are_donated",
-                )
-            },
-        ),
-        (
             "everything taken for its own",
             "return same and all(",
             "return True or all(",
@@ -2691,6 +2680,27 @@ TRAINING = (
             "jnp.sum(square(x)) for x",
             "square(jnp.sum(x)) for x",
             {"by": ("fit_is_the_loop",)},
+        ),
+    )
+    + mutants(
+        "training/buffers.py",
+        ("training",),
+        (
+            "the caller's params donated",
+            "return jax.tree.map(fresh, tree)",
+            "return tree",
+            {
+                "by": (
+                    "test_training.py::test_the_callers_first_params_survive_donation_and_later_"
+                    "ones_are_donated",
+                )
+            },
+        ),
+        (
+            "the state's borrowed buffers donated",
+            "found = fresh(x) if address in seen else x",
+            "found = x",
+            {"by": ("test_training.py::test_fit_eats_no_array_that_the_state_came_with",)},
         ),
     )
     + mutants(

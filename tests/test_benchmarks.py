@@ -220,6 +220,9 @@ def test_ways_that_compute_different_things_are_not_compared():
     with pytest.raises(workers.CannotMeasureError) as error:
         workers.require_equal({"a": [1.0, 2.0], "b": [1.0, 2.0], "c": [1.0, 2.5]}, 1e-5)
     assert str(error.value) == "c and a do not compute the same: their numbers differ by 5.0e-01."
+    for other in (1.1e-6, np.nan):
+        with pytest.raises(workers.CannotMeasureError, match="b and a do not compute the same"):
+            workers.require_equal({"a": [1e-6], "b": [other]}, 1e-5)
     with pytest.raises(workers.CannotMeasureError, match="a found numbers that are not finite"):
         workers.require_equal({"a": [np.inf], "b": [np.inf]}, 1e-5)
 

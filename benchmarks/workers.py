@@ -57,7 +57,7 @@ class Worker:
         return cls([python, "-m", "benchmarks.torch_child"])
 
     def _answer(self) -> Any:
-        line = self._process.stdout.readline()  # pyright: ignore[reportOptionalMemberAccess]
+        line = self._process.stdout.readline()
         if not line:
             self.close()
             raise CannotMeasureError(
@@ -77,9 +77,9 @@ class Worker:
     def close(self) -> None:
         """Ends it, which it does by itself when there is nothing more to read."""
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()  # pyright: ignore[reportOptionalMemberAccess]
+            self._process.stdin.close()
         self._process.wait()
-        self._process.stdout.close()  # pyright: ignore[reportOptionalMemberAccess]
+        self._process.stdout.close()
 
     def __enter__(self) -> Self:
         return self

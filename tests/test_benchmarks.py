@@ -396,6 +396,21 @@ def test_fit_s_program_needs_no_more_than_it_must():
     assert needed < taken < 1.1 * needed
 
 
+def test_a_gpu_s_memory_is_counted_by_xla_alone(monkeypatch):
+    made = []
+
+    class OnGPU(InProcess):
+        def __init__(self, subject):
+            super().__init__(subject)
+            self.hello = {"platform": "gpu"}
+            made.append(self)
+
+    monkeypatch.setattr(memory.resident, "counted", lambda: True)
+    (case,) = memory.cases(TINY._replace(size=64 * 64, rounds=1, jax=OnGPU))
+    assert [*case.values] == [memory.NEEDED, "jos.fit, XLA's count"]
+    assert len(made) == 3
+
+
 def test_the_process_s_memory_is_watched(monkeypatch):
     """With numbers for the system's: 192 before, 384 at the peak, asked once it has settled."""
     from benchmarks import resident

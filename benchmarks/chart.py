@@ -94,5 +94,7 @@ def draw(cases: Sequence[Case], path: Path) -> None:
     )  # fmt: skip
     for one, group in zip(axes[:, 0], panels, strict=True):
         panel(one, group)
+    title = "By the first way of each, which is at 1: less is to the left; lines join quartiles"
+    figure.suptitle(title, fontsize=9)
     figure.savefig(path, dpi=150)
     plt.close(figure)

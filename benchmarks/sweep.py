@@ -249,7 +249,7 @@ def subject(bench: Bench) -> Iterator[Case]:
     plan = Plan(rates=16, seeds=2, steps=500) if bench.quick else Plan()
     ways = ("jos.sweep", "optax, a vmapped closure") if bench.quick else tuple(WAYS)
     seconds: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(min(bench.rounds, 2 if bench.quick else 5)):
+    for _ in range(min(bench.rounds, 1 if bench.quick else 5)):
         timed = {way: timed_alone(way, plan) for way in ways}
         require_equal(timed)
         for way, found in timed.items():

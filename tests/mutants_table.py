@@ -2538,7 +2538,7 @@ TRAINING = (
         ),
         (
             "everything taken for its own",
-            "return same and all(",
+            "return len(leaves) == len(self._returned) and all(",
             "return True or all(",
             {
                 "by": (
@@ -2549,7 +2549,7 @@ TRAINING = (
         ),
         (
             "nothing ever donated",
-            "return same and all(",
+            "return len(leaves) == len(self._returned) and all(",
             "return False and all(",
             {
                 "by": (
@@ -2566,7 +2566,7 @@ TRAINING = (
         ),
         (
             "params of the last call go on",
-            "self._returned = [weakref.ref(x) for x in jax.tree.leaves(result[:2])]",
+            "self._returned = list(map(weakref.ref, jax.tree.leaves(result[:2])))",
             "self._returned = []",
             {
                 "by": (

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import operator
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -186,24 +187,24 @@ class _Step:
             raise
 
     def _take(self, params: PyTree, state: PyTree, batch: tuple[PyTree, ...]):
-        if is_traced(self._tx, params, state, batch):
+        leaves = jax.tree.leaves((params, state))
+        if is_traced(self._tx, leaves, batch):
             return _step(self._program, self._tx, params, state, batch)
         if self._program.checked:
             return _checked_step((self._program,), self._tx, params, state, batch)
         if not self._donate:
             warn_of_copies(tables_of(params), "donate=False")
             return _plain_step(self._program, self._tx, params, state, batch)
-        if not self._is_own((params, state)):
+        if not self._are_own(leaves):
             require_alive("make_step", params=params, state=state)
             params, state = copied((params, state))
         result = _donating_step(self._program, self._tx, params, state, batch)
-        self._returned = [weakref.ref(x) for x in jax.tree.leaves(result[:2])]
+        self._returned = list(map(weakref.ref, jax.tree.leaves(result[:2])))
         return result
 
-    def _is_own(self, tree: PyTree) -> bool:
-        leaves = jax.tree.leaves(tree)
-        same = len(leaves) == len(self._returned)
-        return same and all(r() is x for r, x in zip(self._returned, leaves, strict=True))
+    def _are_own(self, leaves: list[Any]) -> bool:
+        returned = map(operator.call, self._returned)  # what is no longer there is None
+        return len(leaves) == len(self._returned) and all(map(operator.is_, returned, leaves))
 
 
 @public

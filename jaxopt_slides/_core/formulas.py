@@ -110,4 +110,5 @@ def _derivative(primals: Any, tangents: Any) -> Any:
     def where_any_came(g, s, *eps):
         return _quotient(jnp.where((g == 0) & (s == 0), 0, g), s, *eps)
 
-    return jax.jvp(where_any_came, primals, tangents)
+    with jax.numpy_dtype_promotion("standard"):  # complex gradients over real roots
+        return jax.jvp(where_any_came, primals, tangents)

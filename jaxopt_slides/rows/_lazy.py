@@ -58,7 +58,8 @@ class Lazy(Wrapper):
 
     def _start(self, part: Table, way: Course) -> TableState:
         values = jnp.asarray(part.values)
-        stamps = jnp.zeros_like(values.reshape(len(values), -1)[:, :1], dtype=jnp.int32)[:, 0]
+        rows = values.sum(axis=tuple(range(1, values.ndim)))  # their shape, and where they lie
+        stamps = jnp.zeros_like(rows, dtype=jnp.int32)
         dtype, zero = widest(values), jnp.zeros((), jnp.int32)
         if not way.pattern.pairs:
             return TableState(stamps, (), None, None)

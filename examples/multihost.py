@@ -1,11 +1,12 @@
-"""Trains the word model of ``text.py`` on many processes, each with a part of the batch and of the state.
+"""Trains the word model of ``text.py`` on many processes, each with its part of batch and state.
 
     python examples/multihost.py --processes 4     # four processes here, compared with a single one
     python examples/multihost.py                   # in every process of a cluster; or one process here
 
-The engine is JAX's own. ``jax.distributed`` brings the processes together; an array may then lie on the
-devices of all of them, and the training step is one ``jax.jit`` over such arrays. The parameters are on
-every device, the batch is divided, and ``jos.sharding.zero1`` divides the optimizer's state and its work.
+The engine is JAX's own. ``jax.distributed`` brings the processes together; an array may then lie on
+the devices of all of them, and the training step is one ``jax.jit`` over such arrays. The parameters
+are on every device, the batch is divided, and ``jos.sharding.zero1`` divides the optimizer's state and
+its work.
 
 Under Slurm, Open MPI, on Cloud TPU pods and wherever else ``jax.distributed.initialize`` detects a
 cluster, start the second line once in every process.
@@ -59,7 +60,8 @@ def train(options: argparse.Namespace) -> tuple[list[float], str]:
     everywhere, divided = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("data",)))
     tx = jos.chain(jos.clip_by_global_norm(1.0), jos.momentum(options.learning_rate))
     tx = jos.sharding.zero1(tx, mesh, "data")
-    params = jax.tree.map(lambda x: on_all(x, everywhere), text.init_params(jax.random.key(options.seed)))
+    first = text.init_params(jax.random.key(options.seed))
+    params = jax.tree.map(lambda x: on_all(x, everywhere), first)
     state = jax.jit(tx.init, out_shardings=jos.sharding.state_shardings(tx, params))(params)
 
     def one_step(tx, params, state, batch):
@@ -94,7 +96,8 @@ def work(options: argparse.Namespace) -> None:
         sys.exit(f"--batch-size {options.batch_size} cannot be divided among {devices} devices")
     losses, state = train(options)
     who = f"process {jax.process_index()} of {jax.process_count()}"
-    print(f"{who}: {state}; loss {losses[0]:.4f}, after {len(losses)} steps {losses[-1]:.4f}", flush=True)
+    said = f"{who}: {state}; loss {losses[0]:.4f}, after {len(losses)} steps {losses[-1]:.4f}"
+    print(f"{said}\n", end="", flush=True)  # in one piece, among those of the others
     if options.losses and jax.process_index() == 0:
         Path(options.losses).write_text(json.dumps(losses))
 
@@ -105,9 +108,7 @@ def launch(options: argparse.Namespace, argv: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for processes in (options.processes, 1):
             path = Path(folder, f"{processes}.json")
-            multihost_launch.run(
-                __file__, processes, [*argv, "--losses", str(path)], options.timeout
-            )
+            multihost_launch.run(__file__, processes, [*argv, "--losses", str(path)], options.timeout)
             found.append(np.array(json.loads(path.read_text())))
     many, one = found
     most = np.max(np.abs(many - one) / np.abs(one))
@@ -128,8 +129,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Trains the word model of text.py in several processes, with the optimizer's state "
-        "divided among them (ZeRO-1). Without --processes: in the cluster that jax.distributed detects, "
-        "or alone.",
+        "divided among them (ZeRO-1). Without --processes: in the cluster that jax.distributed "
+        "detects, or alone.",
     )
     here = "start so many processes on this machine, and compare their losses with a single one's"
     parser.add_argument("--processes", type=at_least_one, metavar="N", help=here)

@@ -41,8 +41,9 @@ def free_port() -> int:
 
 def environment() -> dict[str, str]:
     """This process's, but for one CPU device to a process."""
-    flags = [f for f in os.environ.get("XLA_FLAGS", "").split() if "host_platform_device_count" not in f]
-    return {**os.environ, "XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"}
+    flags = os.environ.get("XLA_FLAGS", "").split()
+    kept = " ".join(f for f in flags if "host_platform_device_count" not in f)
+    return {**os.environ, "XLA_FLAGS": kept, "JAX_PLATFORMS": "cpu"}
 
 
 @contextlib.contextmanager
@@ -85,8 +86,8 @@ def wait_for(started: list[subprocess.Popen], errors: Path, until: float) -> Non
     if failed:
         text = (errors / f"{failed[0]}.err").read_text(errors="replace").strip().splitlines()[-20:]
         raise FailedError(
-            f"process {failed[0]} ended with status {started[failed[0]].returncode}, so the others were "
-            f"ended too. Its last words:\n" + "\n".join(text)
+            f"process {failed[0]} ended with status {started[failed[0]].returncode}, so the others "
+            f"were ended too. Its last words:\n" + "\n".join(text)
         )
 
 

@@ -31,6 +31,11 @@ class Place:
         mesh = (ids, self.mesh.axis_names, self.mesh.axis_types)
         return unpickled, (mesh, self.axis, self.specs, self.structure)
 
+    @property
+    def declared(self) -> PyTree:
+        """The tree of specs as it was given, but for their form."""
+        return self.structure.unflatten(self.specs)
+
     def of(self, params: PyTree, called: str) -> list[PartitionSpec]:
         """Where every leaf lies without the axis: as its type says or, if it does not, as declared."""
         try:
@@ -117,7 +122,8 @@ def place(mesh: Any, axis: Any, specs: PyTree) -> Place:
         )
     if len({*mesh.axis_types}) > 1 or AxisType.Manual in mesh.axis_types:
         raise ValueError(
-            f"zero1: the mesh's axes must be all Auto or all Explicit, got {shown(mesh.axis_types)}."
+            f"zero1: the mesh's axes must be all Auto or all Explicit, got "
+            f"{[kind.name for kind in mesh.axis_types]}."
         )
     leaves, structure = jax.tree.flatten(
         REPLICATED if specs is None else specs, is_leaf=lambda x: x is None or is_spec(x)

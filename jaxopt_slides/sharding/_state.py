@@ -51,7 +51,7 @@ def state_shardings(tx: Any, params: PyTree) -> PyTree:
     require_arrays("state_shardings", "params", _dtyped(params))
     mesh = mesh_of("state_shardings", params)
     places = jax.tree.map(lambda x: typed(x, mesh, _spec(x)), params)
-    specs = specs_after(init, places)
+    specs = specs_after("state_shardings", init, places)
     return jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs, is_leaf=is_spec)
 
 

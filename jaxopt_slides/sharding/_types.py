@@ -26,7 +26,7 @@ def typed(x: Any, mesh: Meshes, spec: PartitionSpec) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(np.shape(x), jnp.result_type(x), sharding=where)
 
 
-def specs_after(init: Callable[[PyTree], PyTree], params: PyTree) -> PyTree:
+def specs_after(owner: str, init: Callable[[PyTree], PyTree], params: PyTree) -> PyTree:
     """Where ``init`` puts its state for :func:`typed` parameters: a spec for every leaf.
 
     It is traced and never run. On a mesh with explicit axes the type of every result says how it is
@@ -34,7 +34,16 @@ def specs_after(init: Callable[[PyTree], PyTree], params: PyTree) -> PyTree:
     nothing, such as a count, is replicated.
     """
     with use_abstract_mesh(AbstractMesh((), ())):  # the caller's mesh may have other axes
-        state = jax.eval_shape(init, params)
+        try:
+            state = jax.eval_shape(init, params)
+        except Exception as error:
+            if type(error).__name__ != "ShardingTypeError":  # which JAX does not make public
+                raise
+            raise ValueError(
+                f"{owner}: init does what JAX cannot follow to a sharded parameter, so that nothing is "
+                f"known of where its state lies: {str(error).partition('. ')[0]}. An init that keeps "
+                f"the shapes of the parameters, or makes its arrays from nothing, can be followed."
+            ) from error
     return jax.tree.map(lambda x: trimmed(getattr(x.sharding, "spec", ())), state)
 
 

@@ -13,6 +13,7 @@ from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
+from jaxopt_slides._core.words import shown
 from jaxopt_slides.sharding._place import Place, place, typed_spec
 from jaxopt_slides.sharding._types import specs_after, typed
 
@@ -61,7 +62,7 @@ class Zero1(Wrapper):
         start = self.start.unflatten([0.0] * self.start.num_leaves)
         mesh, treedef = self.place.mesh, jax.tree.structure(like)
         places = [typed(x, mesh, self.place.parted(x, s)) for x, s in _pairs(like, specs)]
-        wanted = specs_after(start.init, treedef.unflatten(places))
+        wanted = specs_after(self.name, start.init, treedef.unflatten(places))
         parts = jax.tree.structure(state).flatten_up_to(wanted)
         kept = [
             self.place.put(x, s) if self.place.axis in _names(s) else x for x, s in _pairs(state, parts)
@@ -93,7 +94,7 @@ class Zero1(Wrapper):
         return [state]
 
     def __repr__(self) -> str:
-        specs = "" if not any(self.place.specs) else ", specs=..."
+        specs = f", specs={shown(self.place.declared, 80)}" if any(self.place.specs) else ""
         return f"zero1({self.inner!r}, {self.place.mesh}, {self.place.axis!r}{specs})"
 
 

@@ -99,7 +99,7 @@ def work(options: argparse.Namespace) -> None:
     said = f"{who}: {state}; loss {losses[0]:.4f}, after {len(losses)} steps {losses[-1]:.4f}"
     print(f"{said}\n", end="", flush=True)  # in one piece, among those of the others
     if options.losses and jax.process_index() == 0:
-        Path(options.losses).write_text(json.dumps(losses))
+        Path(options.losses).write_text(json.dumps(losses), encoding="utf-8")
 
 
 def launch(options: argparse.Namespace, argv: list[str]) -> None:
@@ -109,7 +109,7 @@ def launch(options: argparse.Namespace, argv: list[str]) -> None:
         for processes in (options.processes, 1):
             path = Path(folder, f"{processes}.json")
             multihost_launch.run(__file__, processes, [*argv, "--losses", str(path)], options.timeout)
-            found.append(np.array(json.loads(path.read_text())))
+            found.append(np.array(json.loads(path.read_text(encoding="utf-8"))))
     many, one = found
     most = np.max(np.abs(many - one) / np.abs(one))
     print(f"losses of {options.processes} processes and of one: at most {most:.1e} apart, relatively")

@@ -84,7 +84,12 @@ def wait_for(started: list[subprocess.Popen], errors: Path, until: float) -> Non
     else:
         failed = [i for i, child in enumerate(started) if child.returncode]
     if failed:
-        text = (errors / f"{failed[0]}.err").read_text(errors="replace").strip().splitlines()[-20:]
+        text = (
+            (errors / f"{failed[0]}.err")
+            .read_text(encoding="utf-8", errors="replace")
+            .strip()
+            .splitlines()[-20:]
+        )
         raise FailedError(
             f"process {failed[0]} ended with status {started[failed[0]].returncode}, so the others "
             f"were ended too. Its last words:\n" + "\n".join(text)

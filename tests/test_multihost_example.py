@@ -27,14 +27,6 @@ def multihost():
         sys.path.remove(str(EXAMPLES))
 
 
-def is_alive(pid):
-    """Whether the process runs; one that has ended and that nobody has asked for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def wait_until(condition, seconds=20):
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
@@ -102,7 +94,7 @@ def test_a_batch_that_the_devices_do_not_divide(multihost, monkeypatch):
 def test_losses_that_differ_are_a_failure(multihost, monkeypatch, capsys):
     def run(script, processes, options, seconds):
         path = Path(options[options.index("--losses") + 1])
-        path.write_text(str([4.0, 2.0 + (processes > 1) * 1e-4]))
+        path.write_text(str([4.0, 2.0 + (processes > 1) * 1e-4]), encoding="utf-8")
 
     monkeypatch.setattr(multihost.multihost_launch, "run", run)
     with pytest.raises(SystemExit) as error:
@@ -145,48 +137,55 @@ sys.path.insert(0, {examples!r})
 import multihost_launch
 multihost_launch.end_with_the_launcher()
 rank = sys.argv[sys.argv.index("--rank") + 1]
-open({folder!r} + "/" + rank[0], "w").write(str(multihost_launch.os.getpid()) + "\\n")
-if "--fail" in sys.argv and rank[0] == "1":
-    sys.exit("no weights here")
-time.sleep(0 if "--quick" in sys.argv else 600)
+for beat in range(1 if "--quick" in sys.argv else 12000):
+    with open({folder!r} + "/" + rank[0], "a", encoding="utf-8") as file:
+        file.write(".")
+    if "--fail" in sys.argv and rank[0] == "1":
+        sys.exit("no weights here")
+    time.sleep(0.05)
 """
 
 
 @pytest.fixture
 def child(multihost, tmp_path):
-    """A script that says its process number and waits; and what the numbers are."""
+    """A script that writes a dot into a file as long as it runs; and how many dots each wrote."""
     script = tmp_path / "child.py"
-    script.write_text(CHILD.format(examples=str(EXAMPLES), folder=str(tmp_path)))
+    script.write_text(CHILD.format(examples=str(EXAMPLES), folder=str(tmp_path)), encoding="utf-8")
 
-    def pids():
-        found = [p.read_text() for p in tmp_path.glob("[0-9]")]
-        return [int(text) for text in found if text.endswith("\n")]
+    def beats():
+        return [len(p.read_text(encoding="utf-8")) for p in sorted(tmp_path.glob("[0-9]"))]
 
-    return str(script), pids
+    return str(script), beats
+
+
+def is_still(beats):
+    """Whether no process writes any more."""
+    before = beats()
+    time.sleep(0.5)
+    return before == beats()
 
 
 def test_processes_that_end_well(multihost, child):
-    script, pids = child
+    script, beats = child
     multihost.multihost_launch.run(script, 2, ["--quick"], 60)
-    assert len(pids()) == 2
-    assert not any(map(is_alive, pids()))
+    assert beats() == [1, 1]
 
 
 def test_when_one_fails_the_others_are_ended(multihost, child):
-    script, pids = child
+    script, beats = child
     with pytest.raises(multihost.multihost_launch.FailedError) as error:
         multihost.multihost_launch.run(script, 3, ["--fail"], 60)
     assert str(error.value) == (
         "process 1 ended with status 1, so the others were ended too. Its last words:\nno weights here"
     )
-    assert not any(map(is_alive, pids()))
+    assert is_still(beats)
 
 
 def test_when_the_time_is_over_all_are_ended(multihost, child):
-    script, pids = child
+    script, beats = child
     with pytest.raises(multihost.multihost_launch.FailedError, match="the time is over"):
         multihost.multihost_launch.run(script, 2, [], 1.0)
-    assert not any(map(is_alive, pids()))
+    assert is_still(beats)
 
 
 LAUNCHER = """
@@ -197,17 +196,17 @@ multihost_launch.run({script!r}, 2, [], 60)
 """
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
-def test_whatever_ends_the_launcher_ends_its_children(child, name):
-    script, pids = child
+@pytest.mark.parametrize("end", ["interrupt", "terminate", "kill"])
+def test_whatever_ends_the_launcher_ends_its_children(child, end):
+    script, beats = child
     source = LAUNCHER.format(examples=str(EXAMPLES), script=script)
     launcher = subprocess.Popen([sys.executable, "-c", source], stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: len(pids()) == 2)
-        assert all(map(is_alive, pids()))
-        launcher.send_signal(getattr(signal, name))
+        wait_until(lambda: len(beats()) == 2 and min(beats()) > 3)
+        assert not is_still(beats)
+        launcher.send_signal(signal.SIGINT) if end == "interrupt" else getattr(launcher, end)()
         assert launcher.wait(20) != 0
-        wait_until(lambda: not any(map(is_alive, pids())))
+        wait_until(lambda: is_still(beats))
     finally:
         launcher.kill()
         launcher.wait()

@@ -17,7 +17,7 @@ class Leaf(NamedTuple):
 
     name: str
     x: Any  # an array, or an abstract one with a sharding
-    held: dict[jax.Device, int]  # bytes
+    held: dict[Any, int]  # bytes by device
 
     @property
     def whole(self) -> int:
@@ -67,8 +67,8 @@ def leaves_of(tree: PyTree) -> list[Leaf]:
     return found
 
 
-def _total(leaves: list[Leaf]) -> dict[jax.Device, int]:
-    total: dict[jax.Device, int] = {}
+def _total(leaves: list[Leaf]) -> dict[Any, int]:
+    total: dict[Any, int] = {}
     for leaf in leaves:
         for device, size in leaf.held.items():
             total[device] = total.get(device, 0) + size
@@ -76,7 +76,7 @@ def _total(leaves: list[Leaf]) -> dict[jax.Device, int]:
 
 
 @public
-def bytes_per_device(tree: PyTree) -> dict[jax.Device, int]:
+def bytes_per_device(tree: PyTree) -> dict[Any, int]:
     """What each device of this process holds of a tree, read from the arrays' own shards.
 
     Args:
@@ -101,6 +101,9 @@ def assert_bytes_per_device(tree: PyTree, at_most: int) -> None:
     Args:
       tree: as :func:`bytes_per_device` takes it.
       at_most: bytes.
+
+    Returns:
+      Nothing.
 
     Raises:
       AssertionError: a device holds more, with the largest leaves of which several devices hold the

@@ -12,7 +12,7 @@ from jax.sharding import PartitionSpec as P
 import jaxopt_slides as jos
 from jaxopt_slides import rows
 
-KINDS = (AxisType.Auto, AxisType.Explicit)
+KINDS = [AxisType.Auto, AxisType.Explicit]
 both_kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.name)
 SPECS = {"all": P("data", "model"), "rows": P("data"), "last": P(None, "model"), "none": P()}
 SPECS["both"] = P(("data", "model"))
@@ -65,7 +65,7 @@ def test_a_state_lies_as_its_parameters(kind):
         assert {s.mesh for s in jax.tree.leaves(found)} == {mesh}
 
 
-@both_kinds
+@pytest.mark.parametrize("kind", [KINDS[1], pytest.param(KINDS[0], marks=pytest.mark.slow)])
 def test_they_are_what_jit_takes(kind):
     """As out_shardings of init and as in_shardings of a step, of another library too."""
     optax = pytest.importorskip("optax")

@@ -17,6 +17,11 @@ from jaxopt_slides import rows
 
 KINDS = (AxisType.Auto, AxisType.Explicit)
 both_kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.name)
+one_kind = pytest.mark.parametrize(
+    "kind",
+    [KINDS[0], pytest.param(KINDS[1], marks=pytest.mark.slow)],  # test_sharding_cases.py has both
+    ids=lambda k: k.name,
+)
 VALUE = np.sin(np.arange(64 * 16, dtype=np.float32)).reshape(64, 16)
 HOST = {  # three that can be divided, one at its second axis, and two that cannot
     "all": VALUE,
@@ -69,7 +74,7 @@ def require_an_eighth(state):
 @both_kinds
 def test_each_device_holds_an_eighth_of_the_state(kind):
     mesh = make_mesh(kind)
-    tx = jos.sharding.zero1(jos.adam(0.1), mesh)
+    tx = jos.sharding.zero1(jos.adagrad(0.1), mesh)
     params = everywhere(mesh)
     with using(mesh):
         eager, jitted = tx.init(params), jax.jit(tx.init)(params)
@@ -77,16 +82,16 @@ def test_each_device_holds_an_eighth_of_the_state(kind):
         later = scanned(tx, params, jitted)[1]
     for state in (eager, jitted, stepped, later):
         require_an_eighth(state)
-        columns = [s.index[1] for s in state.mean["wide"].addressable_shards]
+        columns = [s.index[1] for s in state.sum_of_squares["wide"].addressable_shards]
         assert columns == [slice(2 * i, 2 * i + 2) for i in range(8)]
-    # Of 2 * 4 * (64 * 16 + 64 * 3 + 64 * 16 + 3 * 16) bytes an eighth; two leaves whole; a count.
-    expected = 2 * 4 * (2288 // 8 + 63 + 1) + 4
+    # Of 4 * (64 * 16 + 64 * 3 + 64 * 16 + 3 * 16) bytes an eighth; two leaves whole; a count.
+    expected = 4 * (2288 // 8 + 63 + 1) + 4
     sizes = jos.sharding.bytes_per_device(stepped)
     assert set(sizes.values()) == {expected}
     assert list(sizes) == jax.devices()
 
 
-@both_kinds
+@one_kind
 def test_updates_and_parameters_stay_on_every_device(kind):
     mesh = make_mesh(kind)
     tx = jos.sharding.zero1(jos.chain(jos.clip_by_global_norm(0.5), jos.momentum(0.1)), mesh)
@@ -106,7 +111,7 @@ SOME = [
 ]
 
 
-@both_kinds
+@one_kind
 @pytest.mark.parametrize("name", SOME)
 def test_wrappers_inside(name, kind):
     mesh, inner = make_mesh(kind), WRAPPERS[name]()
@@ -135,7 +140,7 @@ def test_checked_asserts_inside():
         tx.update({"w": params["w"].at[3, 3].set(jnp.nan)}, state)
 
 
-@both_kinds
+@one_kind
 def test_another_library_inside(kind):
     optax = pytest.importorskip("optax")
     mesh, foreign = make_mesh(kind), optax.adam(0.1)

@@ -210,6 +210,13 @@ def test_asserting_bytes():
         jos.sharding.assert_bytes_per_device(tree, -1)
 
 
+def test_the_fullest_device_counts():
+    first, last = jax.devices()[0], jax.devices()[-1]
+    tree = [jax.device_put(jnp.ones(n), device) for n, device in ((2, first), (5, last))]
+    with pytest.raises(AssertionError, match=r"holds 20 bytes, expected at most 19\."):
+        jos.sharding.assert_bytes_per_device(tree, at_most=19)
+
+
 def test_the_report_has_a_line_for_every_leaf():
     mesh = make_mesh()
     assert jos.sharding.report(state_of(mesh)) == (

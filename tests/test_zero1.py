@@ -367,6 +367,18 @@ def test_integers_that_are_left_alone():
     require_an_eighth(state)
 
 
+def test_the_mesh_that_the_caller_has_set():
+    """An automatic mesh around, of which the types of the state's place know nothing."""
+    mesh = make_mesh(AxisType.Auto)
+    tx = jos.sharding.zero1(jos.momentum(0.1), mesh)
+    with jax.set_mesh(mesh):
+        params = everywhere(mesh, {"w": VALUE})
+        state = tx.init(params)
+        require_an_eighth(take(tx, params, state)[2])
+        found = jos.sharding.state_shardings(tx, params)
+    assert found.velocity["w"].is_equivalent_to(NamedSharding(mesh, P("data")), 2)
+
+
 # ---------------------------------------------------------------- errors
 
 

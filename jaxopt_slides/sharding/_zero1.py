@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 from jax.core import Tracer
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxopt_slides._core.checks import where
 from jaxopt_slides._core.foreign import as_halves
@@ -108,7 +108,7 @@ def _names(spec: PartitionSpec) -> list[str]:
 
 
 @public
-def zero1(tx: Any, mesh: Mesh, axis: str = "data", *, specs: PyTree = None) -> GradientTransformation:
+def zero1(tx: Any, mesh: Any, axis: str = "data", *, specs: PyTree = None) -> GradientTransformation:
     """Spreads an optimizer's state and its work over the devices that share the parameters.
 
     With the batch split over an axis of the mesh and the parameters on every device, each device
@@ -122,7 +122,7 @@ def zero1(tx: Any, mesh: Mesh, axis: str = "data", *, specs: PyTree = None) -> G
 
     Args:
       tx: a transformation, ours or any optax-style pair; the whole optimizer, or a member of a chain.
-      mesh: the mesh on which the parameters lie, its axes all Auto or all Explicit.
+      mesh: the ``Mesh`` on which the parameters lie, its axes all Auto or all Explicit.
       axis: the axis of the mesh over which the batch is split.
       specs: the parameters' ``PartitionSpec``, a tree like them or a prefix of it, if they are not
         replicated; where axes are Explicit they are read from the types, and this is not needed.

@@ -6,12 +6,11 @@ A mutant of mutants_table.py, mutants_wrappers.py, mutants_presets.py, mutants_p
 mutants_rows.py or mutants_sharding.py is one replacement in one source file. The package and the laws
 are imported anew with it, through an import hook that serves the changed source: no file is written.
 Compiled programs of the original would hide a mutant, so jax's caches are cleared every time. A mutant
-breaks one or more
-subjects (a rule, a part, a wrapper, the presets of a framework, or something that all of them use) and
-must be killed on *each*: a law must fail for a case of that rule, or a test of that subject must fail.
-So a formula that three rules share counts for a rule only where a case of this rule notices. Every
-check that kills must pass on the original. The exit status is 1 if a mutant survives, 2 if the table
-or the original is at fault.
+breaks one or more subjects (a rule, a part, a wrapper, the presets of a framework, or something that
+all of them use) and must be killed on *each*: a law must fail for a case of that rule, or a test of
+that subject must fail. So a formula that three rules share counts for a rule only where a case of this
+rule notices. Every check that kills must pass on the original. The exit status is 1 if a mutant
+survives, 2 if the table or the original is at fault.
 """
 
 import argparse

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -126,6 +127,42 @@ def test_several_processes_train_as_one(processes):
         assert whole / processes <= part < whole / processes + 8  # two counts are whole
     apart = re.search(rf"losses of {processes} processes and of one: at most (\S+) apart", done.stdout)
     assert float(apart[1]) <= 1e-5
+
+
+def job_with_a_free_port():
+    """A number of an Open MPI job from which jax.distributed takes a port on which nothing listens."""
+    for job in range(1, 4000):
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", 61440 + job)):
+                return job
+    raise AssertionError("no port is free")
+
+
+@pytest.mark.slow
+def test_in_a_cluster_that_jax_detects():
+    """The same line in every process, here with the variables that Open MPI's mpirun sets."""
+    known = {
+        "OMPI_MCA_orte_hnp_uri": f"{job_with_a_free_port()}.0;tcp://127.0.0.1:1",
+        "OMPI_COMM_WORLD_SIZE": "2",
+        "PYTHONPATH": str(EXAMPLES.parent),
+        "XLA_FLAGS": "",
+        "JAX_PLATFORMS": "cpu",
+    }
+    command, started = [sys.executable, str(EXAMPLES / "multihost.py"), "--steps", "3"], []
+    try:
+        for rank in ("0", "1"):
+            ranks = {"OMPI_COMM_WORLD_RANK": rank, "OMPI_COMM_WORLD_LOCAL_RANK": rank}
+            environment = {**os.environ, **known, **ranks}
+            started.append(
+                subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+            )
+        said = [child.communicate(timeout=300)[0] for child in started]
+    finally:
+        for child in started:
+            child.kill()
+            child.wait()
+    for rank, text in enumerate(said):
+        assert re.search(rf"process {rank} of 2: .*, after 3 steps 7\.97", text), text
 
 
 # ---------------------------------------------------------------- nothing is left behind

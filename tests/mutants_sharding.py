@@ -10,6 +10,7 @@ def by(file, test):
 
 EIGHTH = by("zero1", "each_device_holds_an_eighth_of_the_state")
 STAY = by("zero1", "updates_and_parameters_stay_on_every_device")
+NOTHING = by("zero1", "a_state_that_depends_on_no_array")
 PROGRAM = by("zero1", "the_program_has_the_collectives_and_no_whole_state")
 AXIS = by("zero1", "the_axis_that_is_divided")
 OTHERS = by("zero1", "parameters_on_another_axis_keep_it")
@@ -22,8 +23,14 @@ TABLE = [
     *mutants(
         "sharding/_zero1.py",
         ("sharding",),
-        ("the state is left to the compiler", "if self.place.axis in _names(s)", "if False", PROGRAM),
+        ("the state is left to the compiler", "if self.place.axis in _names(s)", "if False", NOTHING),
         ("updates stay divided", "self._gathered(self._spread(u, specs), specs)", "u", STAY),
+        (
+            "gradients stay whole",
+            "self.inner, self._spread(updates, specs), state",
+            "self.inner, updates, state",
+            PROGRAM,
+        ),
         (
             "whole state in init",
             "self._kept(self.inner.init(self._spread(params, specs)), params, specs)",

@@ -153,6 +153,27 @@ def test_another_library_inside(kind):
     near(found, take(plain, alone, plain.init(alone)))
 
 
+def forgetful():
+    """Another library's transformation, whose state is made anew every time, from nothing."""
+
+    def zeros(tree):
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), tree)
+
+    return lambda params: jax.tree.map(jnp.zeros_like, params), lambda g, s, _=None: (g, zeros(s))
+
+
+def test_a_state_that_depends_on_no_array():
+    """The compiler has nothing to follow; the layout is said of the state itself."""
+    mesh = make_mesh(AxisType.Auto)
+    tx, plain = jos.sharding.zero1(forgetful(), mesh), jos.chain(forgetful())
+    params = everywhere(mesh, {"w": VALUE})
+    state = jax.jit(tx.init)(params)
+    require_an_eighth(state)
+    require_an_eighth(take(tx, params, state)[2])
+    whole = take(plain, params, jax.jit(plain.init)(params))[2]
+    assert all(x.sharding.is_fully_replicated for x in jax.tree.leaves(whole))
+
+
 CHAIN = jos.chain(jos.clip_by_global_norm(1.0), jos.rmsprop(0.01, momentum=0.9))
 TABLES = [
     pytest.param(jos.adagrad(0.1), 16, AxisType.Explicit, id="adagrad"),
@@ -227,6 +248,7 @@ def test_parameters_on_another_axis_keep_it(kind):
         ((3, 8), P(), P(None, "data")),
         ((16, 3), P("model"), P(("model", "data"))),
         ((4, 8), P("model"), P("model", "data")),
+        ((16, 8), P("model"), P("model", "data")),
         ((4, 3), P("model"), P("model")),  # 8 does not divide 4
         ((8,), P("data"), P("data")),
         ((16, 3), P(("model", "other")), P(("model", "other"))),  # nor 16 parts of 16 rows once more

@@ -10,8 +10,8 @@ def by(file, test):
 
 EIGHTH = by("zero1", "each_device_holds_an_eighth_of_the_state")
 STAY = by("zero1", "updates_and_parameters_stay_on_every_device")
+INSIDE = by("zero1", "what_is_inside_sees_parts")
 NOTHING = by("zero1", "a_state_that_depends_on_no_array")
-PROGRAM = by("zero1", "the_program_has_the_collectives_and_no_whole_state")
 AXIS = by("zero1", "the_axis_that_is_divided")
 OTHERS = by("zero1", "parameters_on_another_axis_keep_it")
 LIES = by("sharding_bytes", "a_state_lies_as_its_parameters")
@@ -25,11 +25,12 @@ TABLE = [
         ("sharding",),
         ("the state is left to the compiler", "if self.place.axis in _names(s)", "if False", NOTHING),
         ("updates stay divided", "self._gathered(self._spread(u, specs), specs)", "u", STAY),
+        ("parameters stay whole", "params=self._spread(context.params, specs)", "params=like", INSIDE),
         (
             "gradients stay whole",
             "self.inner, self._spread(updates, specs), state",
             "self.inner, updates, state",
-            PROGRAM,
+            INSIDE,
         ),
         (
             "whole state in init",

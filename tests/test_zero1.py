@@ -174,6 +174,21 @@ def test_a_state_that_depends_on_no_array():
     assert all(x.sharding.is_fully_replicated for x in jax.tree.leaves(whole))
 
 
+def test_what_is_inside_sees_parts():
+    """Gradients and parameters: only then is the sum of gradients one reduce-scatter."""
+    mesh, seen = make_mesh(AxisType.Explicit), []
+
+    def update(updates, state, params):
+        seen.extend(jax.typeof(tree["w"]).sharding.spec[0] for tree in (updates, params))
+        return updates, state
+
+    tx = jos.sharding.zero1((lambda params: (), update), mesh)
+    with using(mesh):
+        params = everywhere(mesh, {"w": VALUE})
+        tx.update(params, tx.init(params), params)
+    assert seen == ["data", "data"]
+
+
 CHAIN = jos.chain(jos.clip_by_global_norm(1.0), jos.rmsprop(0.01, momentum=0.9))
 TABLES = [
     pytest.param(jos.adagrad(0.1), 16, AxisType.Explicit, id="adagrad"),
@@ -251,6 +266,7 @@ def test_parameters_on_another_axis_keep_it(kind):
         ((16, 8), P("model"), P("model", "data")),
         ((4, 3), P("model"), P("model")),  # 8 does not divide 4
         ((8,), P("data"), P("data")),
+        ((32, 8), P("data"), P("data")),
         ((16, 3), P(("model", "other")), P(("model", "other"))),  # nor 16 parts of 16 rows once more
         ((0, 3), P(), P()),
         ((8, 0), P(), P("data")),

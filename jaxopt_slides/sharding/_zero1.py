@@ -1,5 +1,6 @@
 """ZeRO-1: every device keeps and updates its part of the optimizer's state."""
 
+import functools
 from typing import Any
 
 import jax
@@ -59,10 +60,9 @@ class Zero1(Wrapper):
 
     def _kept(self, state: PyTree, like: PyTree, specs: list[PartitionSpec]) -> PyTree:
         """The state in parts: left to itself, the compiler may gather it with the updates."""
-        start = self.start.unflatten([0.0] * self.start.num_leaves)
-        mesh, treedef = self.place.mesh, jax.tree.structure(like)
-        places = [typed(x, mesh, self.place.parted(x, s)) for x, s in _pairs(like, specs)]
-        wanted = specs_after(self.name, start.init, treedef.unflatten(places))
+        mesh = self.place.mesh
+        places = (typed(x, mesh, self.place.parted(x, s)) for x, s in _pairs(like, specs))
+        wanted = _state_specs(self.start, jax.tree.structure(like), tuple(places))
         parts = jax.tree.structure(state).flatten_up_to(wanted)
         kept = [
             self.place.put(x, s) if self.place.axis in _names(s) else x for x, s in _pairs(state, parts)
@@ -96,6 +96,13 @@ class Zero1(Wrapper):
     def __repr__(self) -> str:
         specs = f", specs={shown(self.place.declared, 80)}" if any(self.place.specs) else ""
         return f"zero1({self.inner!r}, {self.place.mesh}, {self.place.axis!r}{specs})"
+
+
+@functools.lru_cache(maxsize=64)
+def _state_specs(start: Any, structure: Any, places: tuple[jax.ShapeDtypeStruct, ...]) -> PyTree:
+    """Where the state lies; remembered, since every trace of an update asks for it again."""
+    init = start.unflatten([0.0] * start.num_leaves).init
+    return specs_after("zero1", init, structure.unflatten(places))
 
 
 def _pairs(tree: PyTree, specs: list[PartitionSpec]) -> list[tuple[Any, PartitionSpec]]:

@@ -7,6 +7,7 @@ if _typing.TYPE_CHECKING:
     from jaxopt_slides import diagnostics as diagnostics
     from jaxopt_slides import landscapes as landscapes
     from jaxopt_slides import presets as presets
+    from jaxopt_slides import sharding as sharding
     from jaxopt_slides import viz as viz
 
 # modules
@@ -82,7 +83,7 @@ from jaxopt_slides.training.sweep import sweep as sweep
 __version__ = "0.1.0"
 
 
-_MODULES = ("diagnostics", "landscapes", "presets", "viz")
+_MODULES = ("diagnostics", "landscapes", "presets", "sharding", "viz")
 
 
 if not _typing.TYPE_CHECKING:  # to a type checker a misspelt name stays an error

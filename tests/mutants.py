@@ -2,15 +2,15 @@
 
     python -m tests.mutants [--only SUBJECT] [--jobs 2] [--list]
 
-A mutant of mutants_table.py, mutants_wrappers.py, mutants_presets.py, mutants_project.py or
-mutants_rows.py is one replacement in one source file. The package and the laws are imported anew with
-it, through an import hook that serves the changed source: no file is written. Compiled programs of the
-original would hide a mutant, so jax's caches are cleared every time. A mutant breaks one or more
-subjects (a rule, a part, a wrapper, the presets of a framework, or something that all of them use) and
-must be killed on *each*: a law must fail for a case of that rule, or a test of that subject must fail.
-So a formula that three rules share counts for a rule only where a case of this rule notices. Every
-check that kills must pass on the original. The exit status is 1 if a mutant survives, 2 if the table
-or the original is at fault.
+A mutant of mutants_table.py, mutants_wrappers.py, mutants_presets.py, mutants_project.py,
+mutants_rows.py or mutants_sharding.py is one replacement in one source file. The package and the laws
+are imported anew with it, through an import hook that serves the changed source: no file is written.
+Compiled programs of the original would hide a mutant, so jax's caches are cleared every time. A mutant
+breaks one or more subjects (a rule, a part, a wrapper, the presets of a framework, or something that
+all of them use) and must be killed on *each*: a law must fail for a case of that rule, or a test of
+that subject must fail. So a formula that three rules share counts for a rule only where a case of this
+rule notices. Every check that kills must pass on the original. The exit status is 1 if a mutant
+survives, 2 if the table or the original is at fault.
 """
 
 import argparse
@@ -36,6 +36,7 @@ from tests import (  # noqa: E402 (as pytest imports)
     mutants_presets,
     mutants_project,
     mutants_rows,
+    mutants_sharding,
     mutants_table,
     mutants_wrappers,
 )
@@ -43,8 +44,10 @@ from tests.mutants_table import RULES, Mutant  # noqa: E402 (as pytest imports)
 
 TABLE = mutants_table.TABLE + mutants_wrappers.TABLE
 TABLE += mutants_presets.TABLE + mutants_project.TABLE + mutants_rows.TABLE
+TABLE += mutants_sharding.TABLE
 SUBJECTS = mutants_table.SUBJECTS | mutants_wrappers.SUBJECTS
 SUBJECTS |= mutants_presets.SUBJECTS | mutants_project.SUBJECTS | mutants_rows.SUBJECTS
+SUBJECTS |= mutants_sharding.SUBJECTS
 
 LEAST = 25
 # The laws that notice most, cheapest first; the others follow in the order of laws.py.
@@ -57,6 +60,7 @@ KEPT = {
     "mutants_wrappers",
     "mutants_project",
     "mutants_rows",
+    "mutants_sharding",
 }  # modules of tests/ that import nothing of the package
 
 

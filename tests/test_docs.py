@@ -191,7 +191,15 @@ def test_the_names_of_rows():
     assert list(ROWS) == [f"rows.{name}" for name in names]
 
 
-DOCUMENTED = {name: getattr(jos, name) for name in NAMES} | PRESETS | MODULE_NAMES | ROWS
+SHARDING = {f"sharding.{name}": getattr(jos.sharding, name) for name in public_names(jos.sharding)}
+
+
+def test_the_names_of_sharding():
+    names = ["assert_bytes_per_device", "bytes_per_device", "report", "state_shardings", "zero1"]
+    assert list(SHARDING) == [f"sharding.{name}" for name in names]
+
+
+DOCUMENTED = {name: getattr(jos, name) for name in NAMES} | PRESETS | MODULE_NAMES | ROWS | SHARDING
 SHARED = inspect.signature(jos.presets.keras.adadelta).parameters.keys() - {
     "learning_rate",
     "rho",
@@ -407,6 +415,7 @@ ALLOWED = {  # what each part of the package may import from the package
     "rows": {"_core", "_parts", "rows"},
     "training": {"_core", "_parts", "rows", "training"},
     "presets": {"_core", "_rules", "_parts", "schedules", "presets"},
+    "sharding": {"_core", "_parts", "sharding"},
     "landscapes": {"_core"},
     "diagnostics": {"_core", "diagnostics"},
     "viz": {"_core", "_rules", "training", "landscapes", "diagnostics", "viz"},

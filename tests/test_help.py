@@ -357,6 +357,7 @@ def test_a_misspelt_name(module, name, text):
 
 PUBLIC_MODULES = [jos, jos.presets, *(getattr(jos.presets, f) for f in test_docs.FRAMEWORKS)]
 PUBLIC_MODULES += [jos.rows, jos.landscapes, jos.diagnostics, jos.viz, jos.schedules, jos.training]
+PUBLIC_MODULES += [jos.sharding]
 
 
 @pytest.mark.parametrize("module", PUBLIC_MODULES, ids=lambda m: m.__name__)

@@ -80,7 +80,10 @@ def test_every_public_name_is_in_the_reference():
     hidden = {"annotations"}
     for module, paths in {
         "": [p for of in names.top().values() for p in of],
-        **{m: names.exports(m) for m in ("rows", "landscapes", "diagnostics", "viz", "testing")},
+        **{
+            m: names.exports(m)
+            for m in ("rows", "sharding", "landscapes", "diagnostics", "viz", "testing")
+        },
         **{f"presets.{m}": names.exports(f"presets.{m}") for m in names.FRAMEWORKS},
     }.items():
         found = importlib.import_module(f"jaxopt_slides.{module}".rstrip("."))

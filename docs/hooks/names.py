@@ -40,7 +40,7 @@ def pages() -> dict[str, tuple[str, list[str]]]:
     for name in FRAMEWORKS:
         module = f"presets.{name}"
         found[f"api/presets-{name}.md"] = (f"presets.{name}", exports(module))
-    for name in ("rows", "testing", "landscapes", "diagnostics", "viz"):
+    for name in ("rows", "sharding", "testing", "landscapes", "diagnostics", "viz"):
         found[f"api/{name}.md"] = (name, exports(name))
     return found
 

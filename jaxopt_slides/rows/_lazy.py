@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxopt_slides._core.assertions import Flags, enabled, require
 from jaxopt_slides._core.checks import require_class
-from jaxopt_slides._core.dtypes import cast, dtypes_of, widen, widest
+from jaxopt_slides._core.dtypes import cast, dtypes_of, full_like, widen, widest
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import Context, Node, Wrapper
 from jaxopt_slides._core.pair import halves, transformation
@@ -58,7 +58,8 @@ class Lazy(Wrapper):
 
     def _start(self, part: Table, way: Course) -> TableState:
         values = jnp.asarray(part.values)
-        stamps = jnp.zeros_like(values.reshape(len(values), -1)[:, :1], dtype=jnp.int32)[:, 0]
+        rows = values.sum(axis=tuple(range(1, values.ndim)))  # their shape, and where they lie
+        stamps = full_like(rows).astype(jnp.int32)
         dtype, zero = widest(values), jnp.zeros((), jnp.int32)
         if not way.pattern.pairs:
             return TableState(stamps, (), None, None)

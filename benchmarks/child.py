@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import jax
 
+import jaxopt_slides as jos
 from benchmarks.bench import Prepared
 
 MODULES = {
@@ -46,7 +47,13 @@ def main() -> None:
     """Serves the subject on standard input and output."""
     answers, sys.stdout = sys.stdout, sys.stderr  # whatever prints must not get between the answers
     start = importlib.import_module(f"benchmarks.{MODULES[sys.argv[1]]}").start
-    hello = {"platform": jax.default_backend(), "device": str(jax.devices()[0].device_kind)}
+    found = jos.diagnostics.one_pass()
+    hello = {
+        "platform": jax.default_backend(),
+        "device": str(jax.devices()[0].device_kind),
+        "one_pass": found.on,
+        "because": found.because,
+    }
     serve(start, hello, sys.stdin, answers)
 
 

@@ -276,7 +276,8 @@ class InProcess:
 
     def __init__(self, subject, *, one_pass=False):
         self.start = vars(sys.modules[f"benchmarks.{child.MODULES[subject]}"])["start"]
-        self.hello, self.prepared, self.one_pass = {"platform": "cpu"}, None, one_pass
+        self.hello = {"platform": "cpu", "one_pass": True}
+        self.prepared, self.one_pass = None, one_pass
 
     def ask(self, **request):
         self.prepared, reply = child.answer(self.prepared or Prepared({}, {}), self.start, request)
@@ -331,6 +332,19 @@ def test_dense_ways_compute_the_rules():
         ]
         assert all(len(v) == 2 and min(v) > 0 for v in case.values.values())
         assert case.reached("jos, one pass").median > 0
+
+
+def test_ways_in_one_pass_are_left_out_where_it_is_off(capsys):
+    class Deaf(InProcess):
+        """XLA does not obey here."""
+
+        def __init__(self, subject, **flag):
+            super().__init__(subject, **flag)
+            self.hello |= {"one_pass": False, "because": "Why."}
+
+    found = next(case for case in dense.cases(TINY._replace(jax=Deaf)) if case.name == "sgd")
+    assert not {*dense.FLAGGED} & {*found.values}
+    assert capsys.readouterr().out == "dense, one pass: left out. Why.\n"
 
 
 def test_a_rule_that_is_another_is_noticed(monkeypatch):

@@ -100,6 +100,7 @@ def recorded(path: Path) -> tuple[dict[str, Any], list[Case]]:
     """What a run wrote, and its cases."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
+        conditions(kept)
         return kept, [Case.from_json(case) for case in kept["cases"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotMeasureError(f"--from-json: {path} is not what --json writes: {error!r}.") from None

@@ -2,7 +2,6 @@
 
 import gc
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from benchmarks.data import DECAY, EPS, RATE, WARM_UP, arrays, batch, sample
+from benchmarks.machine import cores
 from benchmarks.resident import peak_of
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -92,7 +92,7 @@ def steps(plan: dict[str, Any]) -> dict[str, Stepping]:
 
 
 def peak(plan: dict[str, Any]) -> float:
-    """The most memory in MB that training takes beyond what there was before the params."""
+    """The most memory in MiB that training takes beyond what there was before the params."""
     x = torch.tensor(batch(plan["size"]))
 
     def train() -> None:
@@ -112,7 +112,7 @@ def peak(plan: dict[str, Any]) -> float:
 
 def main() -> None:
     """Answers every line of standard input."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    torch.set_num_threads(cores())
     print(json.dumps({"version": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
     ways: dict[str, Callable[[], float]] = {}
     for line in sys.stdin:

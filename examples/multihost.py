@@ -24,6 +24,7 @@ import jax
 import multihost_launch
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from text_options import at_least_one
 
 import jaxopt_slides as jos
 
@@ -41,7 +42,9 @@ def connect(options: argparse.Namespace) -> None:
         return
     try:
         jax.distributed.initialize()
-    except ValueError:
+    except ValueError as error:
+        if "coordinator_address should be defined" not in str(error):
+            raise  # a cluster, and something of it is missing
         print("no cluster was detected: this is one process alone")
 
 
@@ -114,14 +117,7 @@ def launch(options: argparse.Namespace, argv: list[str]) -> None:
     most = np.max(np.abs(many - one) / np.abs(one))
     print(f"losses of {options.processes} processes and of one: at most {most:.1e} apart, relatively")
     if not most <= CLOSE:
-        sys.exit(f"they should be {CLOSE:.0e} apart at most")
-
-
-def at_least_one(text: str) -> int:
-    """A whole number from the command line."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+        sys.exit(f"multihost.py: the losses should be at most {CLOSE:.0e} apart, relatively")
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -140,7 +136,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=0.3, metavar="A", help="of momentum")
     seed = "what the first params and the minibatches are drawn from"
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=seed)
-    timeout = "seconds after which the processes that were started here are ended"
+    timeout = "seconds that N processes may take, and then the single one, before they are ended"
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help=timeout)
     for name in ("--coordinator", "--rank", "--losses"):  # what the launcher tells a child
         parser.add_argument(name, default="", help=argparse.SUPPRESS)

@@ -79,21 +79,24 @@ def wait_for(started: list[subprocess.Popen], errors: Path, until: float) -> Non
         if failed := [i for i, child in enumerate(started) if child.poll() not in (None, 0)]:
             break
         if time.monotonic() > until:
-            raise FailedError("the time is over: all processes were ended")
+            raise FailedError(
+                "the time is over (--timeout), so all processes were ended. The last words of the "
+                f"first: {last_words(errors, 0)}"
+            )
         time.sleep(0.05)
     else:
         failed = [i for i, child in enumerate(started) if child.returncode]
     if failed:
-        text = (
-            (errors / f"{failed[0]}.err")
-            .read_text(encoding="utf-8", errors="replace")
-            .strip()
-            .splitlines()[-20:]
-        )
         raise FailedError(
             f"process {failed[0]} ended with status {started[failed[0]].returncode}, so the others "
-            f"were ended too. Its last words:\n" + "\n".join(text)
+            f"were ended too. Its last words:\n{last_words(errors, failed[0])}"
         )
+
+
+def last_words(errors: Path, i: int) -> str:
+    """The end of what a process wrote to its standard error."""
+    text = (errors / f"{i}.err").read_text(encoding="utf-8", errors="replace")
+    return "\n".join(text.strip().splitlines()[-20:])
 
 
 def run(script: str, processes: int, options: list[str], seconds: float) -> None:

@@ -49,7 +49,13 @@ def read(path: Path) -> Any:
     digest, _, body = path.read_bytes().partition(b"\n")
     if digest.decode(errors="replace") != hashlib.sha256(body).hexdigest():
         return None
-    return pickle.loads(body)
+    try:
+        return pickle.loads(body)
+    except (AttributeError, ImportError, TypeError) as error:
+        raise SystemExit(
+            f"text.py: {path} was saved by another version of this program ({error}). Go on with that "
+            f"version, or start a new run in another --checkpoint-dir."
+        ) from error
 
 
 class Run(NamedTuple):

@@ -230,6 +230,29 @@ def test_another_text_is_refused(text, checkpoint, tmp_path, monkeypatch):
         checkpoint.Checkpoints(tmp_path, elsewhere, resume=True)
 
 
+def test_a_checkpoint_of_another_program_is_said_to_be_one(text, checkpoint, tmp_path, monkeypatch):
+    """Its classes are no longer there."""
+    saving.small(text, monkeypatch.setattr)
+    monkeypatch.setattr(checkpoint.pickle, "dumps", lambda _: b"cnowhere\nGone\n.")
+    checkpoint.Checkpoints(tmp_path, {}, resume=False).save([])
+    with pytest.raises(SystemExit, match="was saved by another version of this program") as error:
+        checkpoint.Checkpoints(tmp_path, {}, resume=True)
+    assert str(error.value).endswith(
+        "(No module named 'nowhere'). Go on with that version, or start a "
+        "new run in another --checkpoint-dir."
+    )
+
+
+@pytest.mark.parametrize("name", ["the learning rates", "a model of the sizes", "the versions"])
+def test_what_else_a_run_depends_on_is_compared(text, checkpoint, tmp_path, monkeypatch, name):
+    saving.small(text, monkeypatch.setattr)
+    plan = text.Plan(1, 1, 8, (0,))
+    settings = text.settings(["sgd"], plan, text.text_data.load())
+    checkpoint.Checkpoints(tmp_path, settings, resume=False).save([])
+    with pytest.raises(SystemExit, match=f"a run with {name} "):
+        checkpoint.Checkpoints(tmp_path, settings | {name: "others"}, resume=True)
+
+
 def test_bad_arguments(text, tmp_path, capsys):
     file = tmp_path / "file"
     file.touch()

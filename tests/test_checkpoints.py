@@ -129,6 +129,32 @@ def test_the_words_tell_rules_apart():
     assert len(named) > 50
 
 
+def test_the_words_are_those_of_another_mesh_too():
+    meshes = (jax.make_mesh((n,), ("data",), devices=jax.devices()[:n]) for n in (8, 4))
+    one, other = (rule_of(jos.sharding.zero1(jos.momentum(0.1), mesh)) for mesh in meshes)
+    assert one == other
+
+
+def test_the_words_tell_long_labels_apart():
+    rules = {"sgd": jos.sgd(0.1), "adam": jos.adam(0.1)}
+    labels = {f"layer{i}": "sgd" for i in range(20)}
+    one, other = (jos.partition(rules, labels | {"last": name}) for name in rules)
+    assert rule_of(one) != rule_of(other)
+    assert rule_of(one) == rule_of(jos.partition(rules, labels | {"last": "sgd"}))
+
+
+def test_the_words_hold_no_addresses():
+    class Halving:
+        """A schedule that prints where it lies."""
+
+        def __call__(self, count):
+            return 0.5**count
+
+    first, second = Halving(), Halving()
+    assert repr(first) != repr(second)
+    assert rule_of(jos.sgd(first)) == rule_of(jos.sgd(second))
+
+
 RULES = {  # what is saved, and what it is restored into
     "another state": (jos.rmsprop, jos.adagrad),
     "a state of the same fields": (jos.momentum, jos.nesterov),

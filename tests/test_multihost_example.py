@@ -218,6 +218,17 @@ def test_when_one_fails_the_others_are_ended(multihost, child):
     assert is_still(beats)
 
 
+def test_a_cluster_of_which_something_is_missing_is_an_error(multihost, monkeypatch):
+    """Each process would otherwise train alone, and say that all is well."""
+
+    def initialize(*_):
+        raise ValueError("Number of processes must be defined.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    with pytest.raises(ValueError, match="Number of processes"):
+        multihost.connect(multihost.parse([]))
+
+
 def test_when_the_time_is_over_all_are_ended(multihost, child):
     script, beats = child
     with pytest.raises(multihost.multihost_launch.FailedError, match="the time is over"):

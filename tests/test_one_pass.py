@@ -27,6 +27,7 @@ AS_BEFORE = {  # the flag's barrier would cost a copy
     "sgd": lambda: jos.sgd(0.1),
     "two arrays": lambda: jos.rmsprop(0.1, momentum=0.9),
     "rows": lambda: jos.rowwise_adagrad(0.1),
+    "masked": lambda: jos.masked(jos.momentum(0.1), {"a": True, "b": False}),
     "norm": lambda: jos.chain(jos.clip_by_global_norm(1.0), jos.momentum(0.1)),
     "narrow state": lambda: jos.accumulator_dtype(jos.momentum(0.1), jnp.bfloat16),
 }
@@ -174,4 +175,10 @@ def test_on_other_hardware_nothing_is_to_be_done(monkeypatch):
     answer = jos.diagnostics.one_pass()
     assert (answer.on, answer.because) == (False, "On gpu XLA makes one pass by itself.")
     assert barriers(jos.momentum(0.1)) == 0
+    assert raised_by_rows() is None
+
+
+def test_rows_are_written_where_the_flag_came_too_late(monkeypatch):
+    jnp.ones(1).block_until_ready()
+    monkeypatch.setenv("XLA_FLAGS", one_pass.FLAG)
     assert raised_by_rows() is None

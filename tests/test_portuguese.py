@@ -25,7 +25,7 @@ INCLUDED = re.compile(r"<!--.*?-->")
 EQUATION = re.compile(r"\$\$.*?\$\$|\$[^$]+\$", re.DOTALL)
 SPAN = re.compile(r"`[^`]*`")
 TARGET = re.compile(r"(!?)\[(?:[^\[\]]|\[[^\]]*\])*\](\([^)\s]+\)|\[[^\]]+\])")
-VERSION = re.compile(r"(?:Python |jax |Apache-)\d[\d.]*\d")
+VERSION = re.compile(r"(?:Python |jax |jaxlib |Apache-)\d[\d.]*\d")
 HEADING = re.compile(r"^#+ ", re.MULTILINE)
 
 

@@ -230,3 +230,25 @@ def test_the_report_has_a_line_for_every_leaf():
     assert jos.sharding.report({}) == "0 bytes on the fullest of 0 devices, 0 in all leaves"
     empty = jax.device_put(jnp.ones((0, 3)), NamedSharding(mesh, P()))
     assert jos.sharding.report([empty]).endswith(f"\n  0  1/1  leaf [0] float32[0, 3] {P()}")
+
+
+OWNERS = {
+    "bytes_per_device": jos.sharding.bytes_per_device,
+    "assert_bytes_per_device": lambda tree: jos.sharding.assert_bytes_per_device(tree, at_most=9),
+    "report": jos.sharding.report,
+}
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_what_lies_nowhere_is_not_counted_as_nothing(owner):
+    asked = OWNERS[owner]
+    hint = (
+        "so nobody knows where it lies. Give arrays, or abstract ones with shardings, such as those of "
+        "state_shardings."
+    )
+    with pytest.raises(ValueError, match="abstract") as error:
+        asked(jax.eval_shape(jos.momentum(0.1).init, {"w": jnp.ones(3)}))
+    assert str(error.value) == f"{owner}: leaf .count is abstract and has no sharding, {hint}"
+    with pytest.raises(ValueError, match="traced") as error:
+        jax.eval_shape(lambda w: asked({"w": w}), jnp.ones(3))
+    assert str(error.value) == f"{owner}: leaf ['w'] is traced, {hint}"

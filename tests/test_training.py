@@ -141,8 +141,9 @@ def test_the_callers_first_params_survive_donation_and_later_ones_are_donated():
 
 
 GONE = (
-    "gone: its memory was donated to an earlier step, which wrote its results there. Go on with what "
-    "that step returned, or copy what you keep; make_step(..., donate=False) donates nothing."
+    "gone: it was deleted, or its memory was donated to an earlier call, such as a training step. Go "
+    "on with what that call returned, or copy what you keep; make_step(..., donate=False) donates "
+    "nothing."
 )
 
 
@@ -171,6 +172,22 @@ def test_what_someone_else_donated_is_named_too():
     params, state, _ = step(jnp.ones(3), tx.init(jnp.ones(3)))
     jax.jit(lambda s: jax.tree.map(lambda x: x + 1, s), donate_argnums=0)(state)
     with pytest.raises(RuntimeError, match=r"^make_step: leaf .count of the state is gone"):
+        step(params, state)
+
+
+def test_another_error_is_not_taken_for_a_donation(monkeypatch):
+    """The step has donated its arguments, and then failed of something else."""
+    tx = jos.momentum(0.1)
+    step = jos.make_step(bowl, tx)
+    params, state, _ = step(jnp.ones(3), tx.init(jnp.ones(3)))
+
+    def failing(_, tx, params, state, batch):
+        del tx, params, batch
+        jax.tree.map(lambda x: x.delete(), state)
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(step_programs, "_donating_step", failing)
+    with pytest.raises(RuntimeError, match=r"^out of memory$"):
         step(params, state)
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from jaxopt_slides._core.checks import (
-    require_alive,
+    explain,
     require_float_leaves,
     require_no_complex,
     require_same_shapes,
@@ -61,8 +61,8 @@ def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
     except TypeError:
         _apply(params, updates)  # says it better, where jit refused an argument
         raise
-    except RuntimeError:
-        require_alive("apply_updates", params=params, updates=updates)
+    except (RuntimeError, ValueError) as error:
+        explain(error, "apply_updates", params=params, updates=updates)
         raise
 
 

@@ -30,6 +30,10 @@ class Chain(Several):
         return any(m.any_dtype for m in self.members)
 
     @property
+    def elementwise(self) -> bool:
+        return all(m.elementwise for m in self.members)
+
+    @property
     def inert(self) -> bool:
         return all(m.inert for m in self.members)
 

@@ -72,15 +72,21 @@ def require_arrays(owner: str, what: str, tree: PyTree) -> None:
 
 
 def require_alive(owner: str, **trees: PyTree) -> None:
-    """No array may have been donated to an earlier call."""
+    """No array may be deleted."""
     for what, tree in trees.items():
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
             if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer) and leaf.is_deleted():
                 raise RuntimeError(
-                    f"{owner}: {where(path)} of the {what} is gone: its memory was donated to an "
-                    f"earlier step, which wrote its results there. Go on with what that step returned, "
-                    f"or copy what you keep; make_step(..., donate=False) donates nothing."
+                    f"{owner}: {where(path)} of the {what} is gone: it was deleted, or its memory was "
+                    f"donated to an earlier call, such as a training step. Go on with what that call "
+                    f"returned, or copy what you keep; make_step(..., donate=False) donates nothing."
                 )
+
+
+def explain(error: Exception, owner: str, **trees: PyTree) -> None:
+    """Raises instead of jax's error about a deleted array one that names the leaf."""
+    if "deleted" in str(error) or "donated" in str(error):
+        require_alive(owner, **trees)
 
 
 def require_float_leaves(owner: str, what: str, tree: PyTree) -> None:

@@ -127,10 +127,6 @@ class Several(Node):
     def extras(self) -> frozenset[str]:
         return frozenset().union(*(m.extras for m in self.members))
 
-    @property
-    def elementwise(self) -> bool:
-        return all(m.elementwise for m in self.members)
-
 
 class Wrapper(Node):
     """A node around one other, ``inner``, whose state is the ``inner_state`` of its own."""

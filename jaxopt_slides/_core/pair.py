@@ -9,7 +9,7 @@ from jax.tree_util import Partial
 
 from jaxopt_slides._core import one_pass
 from jaxopt_slides._core.checks import (
-    require_alive,
+    explain,
     require_arrays,
     require_float_leaves,
     require_no_complex,
@@ -72,8 +72,8 @@ def update(node: Node, /, updates: PyTree, state: PyTree, params: PyTree = None,
     except TypeError:
         _update(node, updates, state, params, extra)  # says it better, where jit refused an argument
         raise
-    except (RuntimeError, ValueError):
-        require_alive(str(node.name), updates=updates, state=state, params=params)
+    except (RuntimeError, ValueError) as error:
+        explain(error, str(node.name), updates=updates, state=state, params=params)
         raise
 
 

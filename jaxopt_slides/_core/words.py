@@ -14,7 +14,7 @@ def shown(value: Any, width: int = 60) -> str:
     """The value as a message shows it."""
     if isinstance(value, Tracer):
         return "a traced value"
-    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(written(value).split()))
+    text = " ".join(written(value).split())
     return text if len(text) <= width else f"{text[:width]}..."
 
 
@@ -24,7 +24,8 @@ def written(value: Any) -> str:
         arguments = [written(x) for x in (value.func, *value.args)]
         arguments += [f"{name}={written(x)}" for name, x in value.keywords.items()]
         return f"{type(value).__name__}({', '.join(arguments)})"
-    return re.sub(r"\S*<locals>\.", "", getattr(value, "__qualname__", None) or repr(value))
+    text = getattr(value, "__qualname__", None) or repr(value)
+    return re.sub(r"\S*<locals>\.| at 0x[0-9a-f]+", "", text)
 
 
 def reduced(wrapper: Any, function: Any, what: str, instead: str) -> tuple[Any, tuple[Any]]:

@@ -1,6 +1,8 @@
 """Static trees of labels and masks: written out, as a prefix, or as a function of the parameters."""
 
 import dataclasses
+import sys
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +29,9 @@ class Tree:
         return self.structure.unflatten(self.leaves)
 
     def __repr__(self) -> str:
-        return shown(self.tree, 80)
+        """In full up to 80 characters; a longer one ends in a checksum, so that no two look alike."""
+        text = shown(self.tree, sys.maxsize)
+        return text if len(text) <= 80 else f"{text[:80]}... #{zlib.crc32(text.encode()):08x}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,7 @@ import math
 from typing import Any, NamedTuple
 
 import jax
+from jax.core import Tracer
 from jax.sharding import NamedSharding
 
 from jaxopt_slides._core.checks import where
@@ -52,10 +53,16 @@ class Leaf(NamedTuple):
         return f"no axis of {piece} can be divided by {copies}"
 
 
-def leaves_of(tree: PyTree) -> list[Leaf]:
+def leaves_of(owner: str, tree: PyTree) -> list[Leaf]:
     """The arrays of a tree, those that lie on a device."""
     found = []
     for path, x in jax.tree_util.tree_leaves_with_path(tree):
+        if isinstance(x, Tracer) or (isinstance(x, jax.ShapeDtypeStruct) and x.sharding is None):
+            kind = "traced" if isinstance(x, Tracer) else "abstract and has no sharding"
+            raise ValueError(
+                f"{owner}: {where(path)} is {kind}, so nobody knows where it lies. Give arrays, or "
+                f"abstract ones with shardings, such as those of state_shardings."
+            )
         if isinstance(x, jax.Array):
             held = [(s.device, s.data.nbytes) for s in x.addressable_shards]
         elif isinstance(getattr(x, "sharding", None), NamedSharding):
@@ -86,12 +93,15 @@ def bytes_per_device(tree: PyTree) -> dict[Any, int]:
     Returns:
       Bytes by device, in the order of the devices' numbers.
 
+    Raises:
+      ValueError: a leaf is traced, or abstract without a sharding.
+
     Example:
       >>> sizes = jos.sharding.bytes_per_device({"w": jnp.ones((8, 4))})
       >>> list(sizes.values())
       [128]
     """
-    return _total(leaves_of(tree))
+    return _total(leaves_of("bytes_per_device", tree))
 
 
 @public
@@ -108,13 +118,14 @@ def assert_bytes_per_device(tree: PyTree, at_most: int) -> None:
     Raises:
       AssertionError: a device holds more, with the largest leaves of which several devices hold the
         same, and why.
-      ValueError: ``at_most`` is negative or no integer.
+      ValueError: ``at_most`` is negative or no integer; or a leaf is traced, or abstract without a
+        sharding.
 
     Example:
       >>> jos.sharding.assert_bytes_per_device({"w": jnp.ones((8, 4))}, at_most=128)
     """
     limit = require_at_least("assert_bytes_per_device", "at_most", at_most, 0)
-    leaves = leaves_of(tree)
+    leaves = leaves_of("assert_bytes_per_device", tree)
     device, most = max(_total(leaves).items(), key=lambda item: item[1], default=(None, 0))
     if most <= limit:
         return
@@ -141,13 +152,16 @@ def report(tree: PyTree) -> str:
       The bytes of one device, the share of the whole that they are, the leaf with its dtype, shape and
       spec, and, where several devices hold the same, why.
 
+    Raises:
+      ValueError: a leaf is traced, or abstract without a sharding.
+
     Example:
       >>> print(jos.sharding.report({"w": jnp.ones((8, 4)), "b": jnp.ones(4)}))
       144 bytes on the fullest of 1 device, 144 in all leaves
         128  1/1  leaf ['w'] float32[8, 4] SingleDeviceSharding
          16  1/1  leaf ['b'] float32[4] SingleDeviceSharding
     """
-    leaves = sorted(leaves_of(tree), key=lambda x: -x.most)
+    leaves = sorted(leaves_of("report", tree), key=lambda x: -x.most)
     total = _total(leaves)
     devices = "1 device" if len(total) == 1 else f"{len(total)} devices"
     lines = [

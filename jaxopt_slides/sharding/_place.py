@@ -93,6 +93,11 @@ def typed_spec(x: Any) -> PartitionSpec | None:
     return explicit_spec(x) if can_be_parted(x) else None
 
 
+def typed_mesh(x: Any) -> dict[str, int]:
+    """The axes of the mesh in the array's type, by name."""
+    return dict(jax.typeof(x).sharding.mesh.shape)
+
+
 def parted(
     shape: tuple[int, ...], spec: PartitionSpec, sizes: Mapping[str, int], axis: str
 ) -> PartitionSpec:

@@ -14,8 +14,7 @@ from jaxopt_slides._core.pair import step_of, transformation
 from jaxopt_slides._core.pytree import pytree, static
 from jaxopt_slides._core.spelling import public
 from jaxopt_slides._core.types import GradientTransformation, PyTree
-from jaxopt_slides._core.words import shown
-from jaxopt_slides.sharding._place import Place, place, typed_spec
+from jaxopt_slides.sharding._place import Place, place, typed_mesh, typed_spec
 from jaxopt_slides.sharding._types import specs_after, typed
 
 
@@ -72,6 +71,11 @@ class Zero1(Wrapper):
     def _require_declared(self, params: PyTree, specs: list[PartitionSpec]) -> None:
         """What can be seen of the parameters' sharding must be what was declared."""
         for (path, x), spec in zip(jax.tree_util.tree_leaves_with_path(params), specs, strict=True):
+            if typed_spec(x) is not None and typed_mesh(x) != dict(self.place.mesh.shape):
+                raise ValueError(
+                    f"zero1: {where(path)} of the params lies on a mesh of {typed_mesh(x)}, and zero1 "
+                    f"was given one of {dict(self.place.mesh.shape)}. Give it the params' mesh."
+                )
             found: Any = None if isinstance(x, Tracer) else getattr(x, "sharding", None)
             if found is None or len(found.device_set) == 1 or typed_spec(x) is not None:
                 continue
@@ -94,8 +98,8 @@ class Zero1(Wrapper):
         return [state]
 
     def __repr__(self) -> str:
-        specs = f", specs={shown(self.place.declared, 80)}" if any(self.place.specs) else ""
-        return f"zero1({self.inner!r}, {self.place.mesh}, {self.place.axis!r}{specs})"
+        """Without mesh and specs, which are where it runs; a checkpoint may go on elsewhere."""
+        return f"zero1({self.inner!r}, axis={self.place.axis!r})"
 
 
 @functools.lru_cache(maxsize=64)

@@ -121,6 +121,7 @@ def fit(
     Raises:
       ValueError: bad ``steps`` or ``every``, too few batches, or an unknown name to record.
       TypeError: an argument of another kind, or a loss that is not one real number.
+      RuntimeError: ``params`` or ``state`` was deleted, or donated to an earlier call.
       FloatingPointError: with ``check_finite``, a loss that is not finite, naming the step.
       AssertionError: with ``checked``, a value that is wrong, naming leaf and step.
 

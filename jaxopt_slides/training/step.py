@@ -14,7 +14,13 @@ import numpy as np
 
 from jaxopt_slides._core.apply import apply_updates
 from jaxopt_slides._core.assertions import enabled
-from jaxopt_slides._core.checks import dtype_of, require_alive, require_arrays, require_float_leaves
+from jaxopt_slides._core.checks import (
+    dtype_of,
+    explain,
+    require_alive,
+    require_arrays,
+    require_float_leaves,
+)
 from jaxopt_slides._core.foreign import as_halves
 from jaxopt_slides._core.node import is_traced
 from jaxopt_slides._core.pair import transformation
@@ -182,8 +188,8 @@ class _Step:
             for name, tree in (("params", params), ("state", state), ("batch", batch)):
                 require_arrays("make_step", name, tree)  # says it better, where jit refused one
             raise
-        except (RuntimeError, ValueError):
-            require_alive("make_step", params=params, state=state, batch=batch)
+        except (RuntimeError, ValueError) as error:
+            explain(error, "make_step", params=params, state=state, batch=batch)
             raise
 
     def _take(self, params: PyTree, state: PyTree, batch: tuple[PyTree, ...]):
@@ -241,7 +247,7 @@ def make_step(
     Raises:
       TypeError: ``tx`` is not a transformation, or ``loss`` no function; or, from the step, a loss that
         is not one real number.
-      RuntimeError: from the step, params or state whose memory an earlier step was given.
+      RuntimeError: from the step, params or state that were deleted, or donated to an earlier call.
       AssertionError: from the step, if ``checked`` and a value is wrong.
 
     Example:

@@ -59,7 +59,7 @@ class Lazy(Wrapper):
     def _start(self, part: Table, way: Course) -> TableState:
         values = jnp.asarray(part.values)
         rows = values.sum(axis=tuple(range(1, values.ndim)))  # their shape, and where they lie
-        stamps = full_like(rows).astype(jnp.int32)
+        stamps = full_like(rows, accumulator=True).astype(jnp.int32)
         dtype, zero = widest(values), jnp.zeros((), jnp.int32)
         if not way.pattern.pairs:
             return TableState(stamps, (), None, None)

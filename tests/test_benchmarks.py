@@ -164,7 +164,7 @@ def test_what_is_not_a_record(capsys, tmp_path):
     path = tmp_path / "a.json"
     path.write_text("{}", encoding="utf-8")
     text = said(capsys, "--from-json", str(path), code=1)
-    assert text == f"benchmarks: --from-json: {path} is not what --json writes: KeyError('cases')."
+    assert text == f"benchmarks: --from-json: {path} is not what --json writes: KeyError('machine')."
 
 
 def test_a_run_is_printed_written_drawn_and_read_again(capsys, monkeypatch, tmp_path):

@@ -100,7 +100,7 @@ def test_losses_that_differ_are_a_failure(multihost, monkeypatch, capsys):
     monkeypatch.setattr(multihost.multihost_launch, "run", run)
     with pytest.raises(SystemExit) as error:
         multihost.main(["--processes", "2"])
-    assert str(error.value) == "they should be 1e-05 apart at most"
+    assert str(error.value) == "multihost.py: the losses should be at most 1e-05 apart, relatively"
     assert (
         "losses of 2 processes and of one: at most 5.0e-05 apart, relatively" in capsys.readouterr().out
     )

@@ -31,7 +31,12 @@ def newcomers_jax():
         yield
 
 
-@pytest.mark.parametrize("number", CLAIMS)
+LONG = {5, 10}  # some ten seconds each: .ci/full
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in CLAIMS]
+)
 def test_a_claim_holds_and_is_drawn(number, tmp_path):
     claim = command.load(number)
     assert claim.number == number

@@ -18,7 +18,13 @@ def claim(name):
     return importlib.import_module(f"examples.claims.{name}").CLAIM
 
 
-@pytest.mark.parametrize("name", NAMES)
+def slow_if_long(name, *more):
+    """The case; claim 10 takes six seconds and is left to .ci/full."""
+    marks = [pytest.mark.slow] if name == "c10_long_runs" else []
+    return pytest.param(name, *more, marks=marks)
+
+
+@pytest.mark.parametrize("name", map(slow_if_long, NAMES))
 def test_short_settings_pass_and_are_reported(name, tmp_path):
     one = claim(name)
     found = one.measure(short=True)
@@ -69,7 +75,11 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("name", "rule", "step"), BROKEN, ids=lambda x: getattr(x, "__name__", x))
+@pytest.mark.parametrize(
+    ("name", "rule", "step"),
+    [slow_if_long(*b) for b in BROKEN],
+    ids=lambda x: getattr(x, "__name__", x),
+)
 def test_a_broken_rule_fails(name, rule, step, monkeypatch):
     monkeypatch.setattr(rule, "step", step)
     jax.clear_caches()

@@ -11,7 +11,8 @@ from tests import laws
 from tests.cases import CASES, PRESETS, WRAPPERS, Case
 
 # What CI leaves to .ci/full: tables beside those of momentum, RMSProp and Adagrad, and the laws that
-# compile most of presets, which are compositions of what has been asked already.
+# compile most of presets, which are compositions of what has been asked already, and of tables but
+# for Adagrad's.
 LEFT = {"rows-sgd", "rows-nesterov", "rows-momentum-horizon"}
 LONG = {
     "coasts_or_refuses",
@@ -25,7 +26,8 @@ LONG |= {"vmapped_constructor", "schedules_anywhere", "chain_is_associative"}
 
 def is_left(law, case):
     """Whether a law of a case is marked slow."""
-    return case.name in LEFT or (case in PRESETS and laws.name_of(law) in LONG)
+    of_long = case in PRESETS or case.name in {"rows-momentum", "rows-rmsprop"}
+    return case.name in LEFT or (of_long and laws.name_of(law) in LONG)
 
 
 # The law outermost, so that pytest -x and the timing report go law by law.

@@ -178,7 +178,9 @@ def test_counts_of_the_inner_state_stay_at_the_last(name, x64):
 
 
 @pytest.mark.parametrize("horizon", [None, pytest.param(50, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", ["momentum", "mixed", "decay"])
+@pytest.mark.parametrize(
+    "name", ["momentum", *(pytest.param(n, marks=pytest.mark.slow) for n in ("mixed", "decay"))]
+)
 def test_a_bfloat16_table(name, horizon):
     """No further from the run with a float32 table than a dense bfloat16 run is."""
     rms, decay, rate = (

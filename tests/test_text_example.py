@@ -61,6 +61,7 @@ def test_a_short_run_prints_the_table_and_saves_the_picture(
     assert (tmp_path / "text.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_several_seeds_print_intervals(text, capsys, tmp_path):
     out = tmp_path / "new" / "curves.png"
     printed = run(

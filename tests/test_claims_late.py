@@ -24,7 +24,7 @@ def slow_if_long(name, *more):
     return pytest.param(name, *more, marks=marks)
 
 
-@pytest.mark.parametrize("name", map(slow_if_long, NAMES))
+@pytest.mark.parametrize("name", [slow_if_long(n) for n in NAMES])
 def test_short_settings_pass_and_are_reported(name, tmp_path):
     one = claim(name)
     found = one.measure(short=True)

@@ -206,7 +206,7 @@ def settings(rules: list[str], plan: Plan, corpus: text_data.Corpus) -> dict[str
         "--batch-size": plan.batch_size,
         "the learning rates": ", ".join(f"{r} {RULES[r][1]}" for r in rules),
         "a model of the sizes": (text_data.VOCABULARY, text_data.CONTEXT, WIDTH, HIDDEN),
-        "the versions": f"jax {jax.__version__}, jaxlib {jax.lib.__version__}, {jax.default_backend()}",
+        "the versions": f"jax {jax.__version__}, jaxlib {version('jaxlib')}, {jax.default_backend()}",
         "a text of sha256": hashlib.sha256(corpus.text.encode()).hexdigest(),
     }
 

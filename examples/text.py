@@ -12,6 +12,7 @@ import functools
 import hashlib
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import jax

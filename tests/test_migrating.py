@@ -1,45 +1,14 @@
 """The lines of docs/migrating.md are run: optax's calls, ours, and where "the same" is said."""
 
-import pathlib
 import re
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
 import pytest
 
 import jaxopt_slides as jos
+from tests.migrating import PAGE, ROWS, apart, in_optax, ours, pairs
 
-PAGE = (pathlib.Path(__file__).parent.parent / "docs/migrating.md").read_text(encoding="utf-8")
-ROWS = [
-    [cell.strip() for cell in line.strip("|").split("|")]
-    for line in PAGE.splitlines()
-    if line.startswith("| `")
-]
-CALL = re.compile(r"`(jos\.[^`]*\))`")
-SCOPE = {"jos": jos, "optax": optax}
-
-
-def trajectory(tx):
-    """The updates of five steps, the last without a gradient."""
-    w = jnp.array([1.0, -2.0])
-    state, found = tx.init(w), []
-    for g in ([0.3, -0.02], [1e-3, 4.0], [-0.5, 0.1], [0.2, 0.2], [0.0, 0.0]):
-        with jax.numpy_dtype_promotion("standard"):  # optax's Adam needs it
-            updates, state = tx.update(jnp.array(g), state, w)
-        w = jos.apply_updates(w, updates)
-        found.append(updates)
-    return np.array(found)
-
-
-def rules(cell):
-    """The calls of a cell that make a transformation by themselves."""
-    return [eval(c, SCOPE) for c in CALL.findall(cell) if "tx" not in c]
-
-
-def agree(one, other, rtol=2e-6):
-    return np.allclose(trajectory(one), trajectory(other), rtol=rtol, atol=1e-9)
+SCOPE = {"jos": jos}
+PAIRS = list(pairs())
 
 
 def test_there_are_rows_of_three_frameworks():
@@ -48,19 +17,13 @@ def test_there_are_rows_of_three_frameworks():
         assert sum(f"presets.{framework}" in row[1] for row in ROWS) >= 4
 
 
-@pytest.mark.parametrize("row", [r for r in ROWS if rules(r[1]) and rules(r[2])], ids=lambda r: r[0])
-def test_the_slides_rule_is_the_same_where_the_page_says_so(row):
-    (preset,), plain = rules(row[1]), rules(row[2])[0]
-    same = "the same" in row[2] or "inside the velocity" in row[2]  # at a constant rate
-    assert agree(preset, plain) == same
-
-
-@pytest.mark.parametrize(
-    "row", [r for r in ROWS if r[0].startswith("`optax.") and "presets" in r[1]], ids=lambda r: r[0]
-)
-def test_optax_is_the_same_as_its_preset(row):
-    there = eval(row[0].strip("`"), SCOPE)
-    assert agree(there, rules(row[1])[0], rtol=3e-5)  # optax's Adam takes 1 - b2 in float32: 1e-5 off
+@pytest.mark.parametrize(("framework", "there", "here", "agree"), PAIRS, ids=lambda x: str(x))
+def test_a_rule_is_the_same_as_its_preset_where_the_page_says_so(framework, there, here, agree):
+    """`python -m tests.migrating` asks the frameworks themselves, and optax is asked here too."""
+    (preset,) = (h for _, t, h, _ in PAIRS if t == there and "presets" in h)
+    assert (apart(ours(eval(preset, SCOPE)), ours(eval(here, SCOPE))) <= 1) == agree
+    if framework == "optax":
+        assert (apart(in_optax(there), ours(eval(here, SCOPE))) <= 1) == agree
 
 
 def test_what_else_the_page_names_is_there():

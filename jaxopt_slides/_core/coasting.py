@@ -62,8 +62,12 @@ class Transition(NamedTuple):
             stored = {n: NearOne(values[n] - 1) if r.near_one else values[n] for n, r in used}
             rules.append(rule.replace(**stored))
         with jax.ensure_compile_time_eval():
-            counts: list[Any] = [jnp.zeros((), jnp.int32)] * len(rules)
-            return np.asarray(Transition(tuple(rules), self.idle).change(counts, jnp.float32))
+            return np.asarray(_first_change(rules))
+
+
+@jax.jit  # besides being fast: jax 0.8 traces a custom_jvp even where evaluation is asked for
+def _first_change(rules: list[Any]) -> jax.Array:
+    return Transition(tuple(rules), Idle()).change([jnp.zeros((), jnp.int32)] * len(rules), jnp.float32)
 
 
 def coordinates_of(state: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""docs/migrating.md against the real frameworks: ``python -m tests.migrating``, with the ``relay`` extra.
+"""docs/migrating.md against the frameworks: ``python -m tests.migrating``, with the ``relay`` extra.
 
 Each call of the table's first column trains in its own framework. The call beside it must take the same
 steps, and the slides' rule too where the page says so, and nowhere else. The suite cannot ask torch and
@@ -85,7 +85,7 @@ def same(remark):
 
 
 def pairs():
-    """Framework, its call, ours, and whether they must agree, for each preset and each rule of the slides."""
+    """Framework, its call, ours, and whether they must agree: each preset, and the slides' rule."""
     for there, here, remark in ROWS:
         if found := re.search(r"presets\.(\w+)\.\w+\(", here):
             yield found[1], there.strip("`"), rules(here)[0], True
@@ -109,9 +109,8 @@ def main():
         distance = apart(THERE[framework](there), ours(eval(here, {"jos": jos})))
         as_said = (distance <= 1) == agree
         wrong += not as_said
-        print(
-            f"{'ok' if as_said else 'WRONG':5} {distance:8.2g} {'<=' if agree else '> '} 1: {there}, {here}"
-        )
+        words = f"{distance:8.2g} {'<=' if agree else '> '} 1: {there}, {here}"
+        print(f"{'ok' if as_said else 'WRONG':5}", words)
     return wrong
 
 

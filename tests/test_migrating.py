@@ -17,7 +17,7 @@ def test_there_are_rows_of_three_frameworks():
         assert sum(f"presets.{framework}" in row[1] for row in ROWS) >= 4
 
 
-@pytest.mark.parametrize(("framework", "there", "here", "agree"), PAIRS, ids=lambda x: str(x))
+@pytest.mark.parametrize(("framework", "there", "here", "agree"), PAIRS, ids=str)
 def test_a_rule_is_the_same_as_its_preset_where_the_page_says_so(framework, there, here, agree):
     """`python -m tests.migrating` asks the frameworks themselves, and optax is asked here too."""
     (preset,) = (h for _, t, h, _ in PAIRS if t == there and "presets" in h)

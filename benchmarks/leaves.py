@@ -14,12 +14,12 @@ import jaxopt_slides as jos
 from benchmarks.bench import Bench, Prepared
 from benchmarks.data import arrays, sample
 from benchmarks.figures import Case
-from benchmarks.sides import HAS_PACKED, Side, Stepping, leaves
+from benchmarks.sides import Side, Stepping, leaves
 from benchmarks.workers import in_turn, started
 
 RULES = ("sgd", "momentum", "rmsprop", "adagrad")
 COUNT = SIZE = 1000
-ONE_STEP = {"jos": "jos", "jos, packed": "packed", "optax": "optax"}
+ONE_STEP = {"jos": "jos", "optax": "optax"}
 TRAINED = 100  # steps
 
 
@@ -108,7 +108,7 @@ def start(plan: dict[str, Any]) -> Prepared:
 def cases(bench: Bench) -> Iterator[Case]:
     """One step with gradients that are given, then training by many."""
     shape = {"count": COUNT, "size": SIZE}
-    one = {way: who for way, who in bench.of(ONE_STEP).items() if who != "packed" or HAS_PACKED}
+    one = bench.of(ONE_STEP)
     slow = {"jos.make_step"} if bench.quick else {}
     many = [way for way in bench.of(dict.fromkeys(TRAINING)) if way not in slow]
     with ExitStack() as stack:

@@ -14,7 +14,6 @@ import jaxopt_slides as jos
 from benchmarks.data import DECAY, EPS, RATE, WARM_UP, sample
 
 HAS_OPTAX = importlib.util.find_spec("optax") is not None
-HAS_PACKED = hasattr(jos, "packed")
 
 
 def _ours(rule: str, rate: Any) -> Any:
@@ -75,13 +74,12 @@ class Side(NamedTuple):
 
     @classmethod
     def of(cls, who: str, rule: str, rate: float = RATE) -> "Side":
-        """``who`` is jos, packed (jos with packed small leaves) or optax."""
+        """``who`` is jos or optax."""
         if who == "optax":
             import optax
 
             return cls(_optax(rule, rate), optax.apply_updates, False)
-        tx = _ours(rule, rate)
-        return cls(jos.packed(tx) if who == "packed" else tx, jos.apply_updates, True)
+        return cls(_ours(rule, rate), jos.apply_updates, True)
 
     def step(self, params: Any, state: Any, gradients: Any) -> tuple[Any, Any]:
         """Update and addition."""

@@ -75,7 +75,6 @@ TARGETS = [
     Target(
         "leaves", _each(RULES, "100 steps"), faster("jos.fit", "optax, a jitted step"), "fit, optax", 8
     ),
-    Target("leaves", _each(RULES, "one step"), faster("jos, packed", "optax"), "packed, optax", 2),
     Target("eager", ("rmsprop", "adagrad"), faster("jos", "optax"), "eager optax", 10),
     Target("eager", ("momentum",), faster("jos", "optax"), "eager optax", 5),
     Target("eager", ("sgd", "ten parts"), faster("jos", "optax"), "eager optax", 4),

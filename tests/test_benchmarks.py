@@ -10,7 +10,6 @@ import jax
 import numpy as np
 import pytest
 
-import jaxopt_slides as jos
 from benchmarks import (
     child,
     command,
@@ -360,11 +359,8 @@ def test_leaves_ways_compute_the_same(monkeypatch):
     monkeypatch.setattr(leaves, "SIZE", 16)
     monkeypatch.setattr(leaves, "TRAINED", 7)
     monkeypatch.setattr(leaves, "RULES", ("rmsprop",))
-    if not leaves.HAS_PACKED:
-        monkeypatch.setattr(leaves, "HAS_PACKED", True)
-        monkeypatch.setattr(jos, "packed", lambda tx: tx, raising=False)
     one, many = leaves.cases(TINY)
-    assert [*one.values] == ["jos", "jos, packed", "optax", "torch, fused"]
+    assert [*one.values] == ["jos", "optax", "torch, fused"]
     assert [*many.values] == list(leaves.TRAINING)
     assert (one.name, many.name) == ("rmsprop, one step", "rmsprop, 7 steps")
 

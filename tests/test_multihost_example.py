@@ -236,8 +236,10 @@ def test_when_the_time_is_over_all_are_ended(multihost, child):
     assert is_still(beats)
 
 
+# What starts in the background of a script ignores interrupts, and so do its children: not here.
 LAUNCHER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {examples!r})
 import multihost_launch
 multihost_launch.run({script!r}, 2, [], 60)

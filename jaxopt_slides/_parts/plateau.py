@@ -124,10 +124,12 @@ def reduce_on_plateau(
       [-0.5]
 
     Note:
-      optax (``contrib.reduce_on_plateau``) and torch (``ReduceLROnPlateau``, which waits one step
-      more) agree on positive metrics. optax compares with :math:`(1 - \text{rtol})\,b`, which below
-      0 takes a slightly *worse* metric for a better one. An ``optax.chain`` hands the metric to
-      members of optax's class alone: ``optax.GradientTransformationExtraArgs(*reduce_on_plateau())``.
+      It counts calls: given every minibatch's loss, ``patience`` is a number of minibatches; that of
+      Keras's callback is one of epochs. optax (``contrib.reduce_on_plateau``) and torch
+      (``ReduceLROnPlateau``, which waits one step more) agree on positive metrics. optax compares with
+      :math:`(1 - \text{rtol})\,b`, which below 0 takes a slightly *worse* metric for a better one. An
+      ``optax.chain`` hands the metric to members of optax's class alone:
+      ``optax.GradientTransformationExtraArgs(*reduce_on_plateau())``.
     """
     for name, value, least in (("patience", patience, 1), ("cooldown", cooldown, 0)):
         if (steps := as_integer(value)) is None:

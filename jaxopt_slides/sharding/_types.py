@@ -33,7 +33,8 @@ def specs_after(owner: str, init: Callable[[PyTree], PyTree], params: PyTree) ->
     sharded, so that no guess by shapes or names is needed, whoever wrote ``init``. What it makes from
     nothing, such as a count, is replicated.
     """
-    with use_abstract_mesh(AbstractMesh((), ())):  # the caller's mesh may have other axes
+    meshes: Any = [x.sharding.mesh for x in jax.tree.leaves(params)] or [AbstractMesh((), ())]
+    with use_abstract_mesh(meshes[0]):  # instead of the caller's, which may have other axes
         try:
             state = jax.eval_shape(init, params)
         except Exception as error:

@@ -728,10 +728,10 @@ KERAS_SHARED = mutants(
         runs(CLIPS),
     ),
     (
-        "an unknown argument without the owner",
+        "too many arguments without the owner",
         'raise TypeError(f"{owner}: {error}.") from None',
         "raise",
-        refused("keras argument"),
+        refused("keras arguments"),
     ),
     (
         "shared arguments in another order",

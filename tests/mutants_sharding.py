@@ -66,9 +66,19 @@ TABLE = [
         ("all replicated", 'getattr(x.sharding, "spec", ())', "()", LIES),
         (
             "under the caller's mesh",
-            "with use_abstract_mesh(AbstractMesh((), ())):",
+            "with use_abstract_mesh(meshes[0]):",
             "if True:",
             by("zero1", "the_mesh_that_the_caller_has_set"),
+        ),
+    ),
+    *mutants(
+        "_core/coasting.py",
+        ("sharding",),
+        (
+            "maps under the caller's mesh",
+            "with jax.ensure_compile_time_eval(), nowhere:",
+            "with jax.ensure_compile_time_eval():",
+            by("sharding_bytes", "tables_of_rows"),
         ),
     ),
     *mutants(

@@ -64,7 +64,8 @@ def test_float64(name):
 
 
 # In its first steps s - m^2 cancels up to 440 times: the framework is 43 ulp from its own float64 run
-# after 10 steps, we are 18 ulp from it.
+# after 10 steps, we 18 with jax 0.10 and 3 with 0.12. So ours is compared with that run, not with the
+# float32 run, which is farther from the truth.
 CANCELS = "optax-rmsprop-initial_scale=0.1-centered-momentum=0.9-bias_correction"
 
 
@@ -75,9 +76,10 @@ def test_float32(name):
     tenth = grid.RECORDED_STEPS.index(10) + 1
     largest = size(golden.float32)[:tenth]
     own = np.abs(golden.float64 - golden.float32)
-    allowed = 8 if name != CANCELS else (own[:tenth] / largest).max() / EPS[np.float32]
-    first = np.abs(got - golden.float32)[:tenth] / largest
-    assert first.max() <= allowed * EPS[np.float32]
+    if name == CANCELS:
+        assert (np.abs(got - golden.float64)[:tenth] / largest).max() <= (own[:tenth] / largest).max()
+    else:
+        assert (np.abs(got - golden.float32)[:tenth] / largest).max() <= 8 * EPS[np.float32]
     assert np.abs(got[-1].astype(float) - golden.float32[-1]).max() <= 2 * own[-1].max()
 
 

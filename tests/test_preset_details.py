@@ -171,6 +171,7 @@ REFUSED = {
         lambda: keras.sgd(lr=1),
         "keras.sgd: no argument 'lr'; did you mean 'learning_rate'?",
     ),
+    "keras arguments": (lambda: keras.sgd(*range(99)), "keras.sgd: too many positional arguments."),
     "tf1 adagrad from 0": (lambda: tf1.adagrad(0.1, 0.0), "initial_accumulator_value must be above 0"),
     "tf1 name": (lambda: tf1.sgd(0.1, name=1), "tf1.sgd: name must be a string, got 1."),
     "optax momentum": (lambda: optax.sgd(0.1, 2.0), "optax.sgd: momentum must be in [0, 1], got 2.0."),

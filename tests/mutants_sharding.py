@@ -75,9 +75,9 @@ TABLE = [
         "_core/coasting.py",
         ("sharding",),
         (
-            "maps under the caller's mesh",
-            "with jax.ensure_compile_time_eval(), nowhere:",
-            "with jax.ensure_compile_time_eval():",
+            "maps under the caller's trace and mesh",
+            "alone.submit(Transition(tuple(rules), self.idle).change, counts, jnp.float32)",
+            "alone.submit(np.asarray, Transition(tuple(rules), self.idle).change(counts, jnp.float32))",
             by("sharding_bytes", "tables_of_rows"),
         ),
     ),

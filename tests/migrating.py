@@ -25,8 +25,8 @@ ROWS = [
 ]
 CALL = re.compile(r"`(jos\.[^`]*\))`")
 START = np.array([1.0, -2.0], np.float32)
-# The last without a gradient.
-GRADIENTS = np.array([[3e-4, -0.02], [1e-3, 4.0], [-0.5, 0.1], [0.2, 0.2], [0.0, 0.0]], np.float32)
+# The first so small that every eps shows, the last without a gradient.
+GRADIENTS = np.array([[1e-6, -0.02], [1e-3, 4.0], [-0.5, 0.1], [0.2, 0.2], [0.0, 0.0]], np.float32)
 RTOL = 3e-5  # of a parameter's change: optax's Adam takes 1 - b2 in float32, 1e-5 off
 
 

@@ -30,6 +30,9 @@ def is_left(law, case):
     return case.name in LEFT or (of_long and laws.name_of(law) in LONG)
 
 
+# Their lines are those of the other tests, and being traced doubles the laws' time.
+pytestmark = pytest.mark.no_cover
+
 # The law outermost, so that pytest -x and the timing report go law by law.
 PAIRS = [
     pytest.param(law, case, marks=[pytest.mark.slow] if is_left(law, case) else [])

@@ -21,6 +21,7 @@ def example():
         sys.path.remove(str(EXAMPLES))
 
 
+@pytest.mark.slow
 def test_plain_bfloat16_falls_behind_and_mixed_precision_follows(example, capsys):
     with jax.numpy_rank_promotion("allow"):  # a newcomer's jax: conftest is stricter
         found = example.main(["--steps", "300"])

@@ -138,7 +138,10 @@ def text_by_right_rules():
     return text_model.measure(text, 1, 6, examples=2048)
 
 
-@pytest.mark.parametrize(("number", "name", "wrong"), WRONG)
+@pytest.mark.parametrize(
+    ("number", "name", "wrong"),
+    [pytest.param(*w, marks=[pytest.mark.slow] if w[0] in LONG else []) for w in WRONG],
+)
 def test_a_wrong_rule_fails_the_check(number, name, wrong, monkeypatch):
     claim = command.load(number)
     with monkeypatch.context() as patch:

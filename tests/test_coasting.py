@@ -151,6 +151,7 @@ def test_k_idle_steps_equal_k_updates_of_debiased_averages(name, x64):
     require_coasts(DEBIASED[name], BELOW_ONE)
 
 
+@pytest.mark.slow
 def test_closed_form_of_momentum(x64):
     # Displacement v mu (1 - mu^k) / (1 - mu), and k v at mu = 1; velocity mu^k v; exact in fractions.
     for mu in VALUES:

@@ -233,7 +233,7 @@ def test_traced_it_keeps_structure_shape_and_dtype_and_its_state_is_a_scan_carry
 
 
 @given(compositions(more=[CHECKED]))
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_eagerly_it_is_pure_finite_and_leaves_its_arguments_alone(composition):
     tx, params, g = composition.make(), PARAMS, gradients(0)
     state = jax.tree.map(np.asarray, tx.init(params))

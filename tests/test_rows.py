@@ -472,7 +472,7 @@ def test_the_training_loop_asks_for_what_it_needs():
 # The training loop
 
 
-@pytest.mark.parametrize("donate", [True, False])
+@pytest.mark.parametrize("donate", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_make_step_and_fit_do_it_all(donate):
     batches = jnp.asarray(np.random.default_rng(0).integers(0, SIZE, (30, 3)))
     inner, dense = jos.momentum(1e-3), {"embed": jnp.asarray(VALUES), "w": jnp.ones(WIDTH)}
@@ -540,7 +540,7 @@ def compiled(function, *arguments):
     return jax.jit(function, donate_argnums=(1, 2)).lower(*arguments).compile()
 
 
-@pytest.mark.parametrize("horizon", [None, 100])
+@pytest.mark.parametrize("horizon", [None, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", RULES)
 def test_no_copy_of_a_table_or_of_its_stamps(name, horizon, monkeypatch):
     monkeypatch.setattr(_whole, "AT_ONCE", 64)
@@ -583,7 +583,11 @@ def test_the_check_catches_a_copy():
 
 @pytest.mark.parametrize("horizon", [None, pytest.param(64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["adagrad", "momentum", "rmsprop-momentum", "decoupled"])
-@pytest.mark.parametrize("axis", [AxisType.Auto, AxisType.Explicit], ids=lambda a: a.name)
+@pytest.mark.parametrize(
+    "axis",
+    [pytest.param(AxisType.Auto, marks=pytest.mark.slow), AxisType.Explicit],
+    ids=lambda a: a.name,
+)
 def test_a_table_sharded_by_rows(axis, name, horizon):
     mesh = jax.make_mesh((8,), ("x",), axis_types=(axis,))
     with jax.set_mesh(mesh):

@@ -97,7 +97,9 @@ def test_a_change_after_a_flush(name, x64):
     require_equal(settled(lz, *ours), theirs)
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in ("mu", "decay") else [pytest.mark.slow]) for n in CHANGES]
+)
 def test_a_change_without_a_flush_is_never_silent(name, x64):
     """Rows of the first step after the change are exact and go on so; those that lag are refused."""
     tx, numbers = CHANGES[name]

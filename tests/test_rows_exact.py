@@ -117,7 +117,14 @@ def test_the_feed_has_gaps_of_all_sizes():
 # Left to .ci/full: what differs from another by a number, or by a part that a third one has.
 LEFT = {"momentum-0.5", "momentum-0.99", "sgd-nesterov", "rmsprop-centered", "rmsprop-momentum"}
 LEFT |= {"decay-of-torch-sgd", "clip-rmsprop", "decay-before-momentum", "rmsprop-everything"}
-LEFT |= {"decay-after-rss", "decay-before-sgd", "decay-of-keras-sgd", "decay-of-keras-rmsprop"}
+LEFT |= {
+    "decay-after-rms",
+    "momentum-1.0",
+    "decay-after-rss",
+    "decay-before-sgd",
+    "decay-of-keras-sgd",
+    "decay-of-keras-rmsprop",
+}
 
 
 @pytest.mark.parametrize(
@@ -127,6 +134,11 @@ def test_the_same_as_dense(name):
     require_both(name, CONSTANT[name], [None, HORIZON])
 
 
-@pytest.mark.parametrize("name", SCHEDULED)
+ASKED = {"rate-outside", "mu", "weight-decay-before", "decay-of-rmsprop"}  # of schedules
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in ASKED else [pytest.mark.slow]) for n in SCHEDULED]
+)
 def test_schedules_with_a_horizon(name):
     require_both(name, SCHEDULED[name], [HORIZON])

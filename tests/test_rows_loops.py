@@ -73,7 +73,12 @@ LOOPS = {
 }
 
 
-@pytest.mark.parametrize("name", LOOPS)
+ASKED = {"momentum", "mixed-horizon"}  # the others are left to .ci/full
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in ASKED else [pytest.mark.slow]) for n in LOOPS]
+)
 def test_losses_of_500_steps(name, x64):
     tx, horizon = LOOPS[name]
     losses = require_same(tx, horizon, word_loss, word_model(), word_ids, words(500))
@@ -109,7 +114,10 @@ def in_jit(params, batch):
     return jax.jit(word_loss)(params, batch)
 
 
-@pytest.mark.parametrize("loss", [in_vmap, in_scan, in_checkpoint, in_cond, in_jit])
+SLOW = [pytest.param(f, marks=pytest.mark.slow) for f in (in_scan, in_checkpoint, in_jit)]
+
+
+@pytest.mark.parametrize("loss", [in_vmap, in_cond, *SLOW])
 def test_lookups_inside_transformations_of_the_loss(loss, x64):
     require_same(MIXED, None, loss, word_model(), word_ids, words(40))
 

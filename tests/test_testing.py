@@ -30,7 +30,7 @@ SOME = {
 
 
 # The suite asks most of these laws of every case as well; the others are left to .ci/full.
-ALWAYS = {"adagrad", "add_decayed_weights", "scale_by_schedule", "identity"}
+ALWAYS = {"add_decayed_weights", "scale_by_schedule", "identity"}
 ASKED = [
     pytest.param(s, marks=[pytest.mark.slow] if s.name in SOME - ALWAYS else [])
     for s in SUBJECTS

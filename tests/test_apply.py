@@ -129,7 +129,7 @@ def test_under_vmap_and_grad():
         ({"a": 1.0}, {"a": 1}, TypeError, r"leaf \['a'\] of the updates has dtype int32"),
         (True, 1.0, TypeError, "the only leaf of the params has dtype bool"),
         (1.0, 1j, TypeError, "float32.*complex"),
-        ({"a": 1.0}, {"b": 1.0}, ValueError, r"the updates have no leaf \['a'\]"),
+        ({"a": 1.0}, {"b": 1.0}, ValueError, r"leaf \['a'\] of the params is missing from the updates"),
         ([1.0], (1.0,), ValueError, "the containers differ outermost, tuple where list was expected"),
         ({"a": np.ones(3)}, {"a": np.ones((3, 1))}, AssertionError, r"leaf \['a'\].*\(3, 1"),
         ({"a": np.ones(3)}, {"a": 1.0}, AssertionError, r"leaf \['a'\].*shape \(\);"),

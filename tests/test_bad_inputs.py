@@ -431,22 +431,22 @@ TABLE = [
         "a leaf missing",
         lambda: step(BALL, {"w": W}, params=None),
         ValueError,
-        "momentum: the updates and the state's velocity are different trees: the updates have no leaf"
-        " ['b'], which the state's velocity have (1 leaves came, 2 were expected).",
+        "momentum: the updates and the state's velocity are different trees: leaf ['b'] of the "
+        "state's velocity is missing from the updates (leaves: 1 came, 2 expected).",
     ),
     Bad(
         "a leaf too many",
         lambda: step(BALL, {**PARAMS, "c": W}, params=None),
         ValueError,
-        "momentum: the updates and the state's velocity are different trees: the updates have leaf "
-        "['c'], which the state's velocity do not have (3 leaves came, 2 were expected).",
+        "momentum: the updates and the state's velocity are different trees: leaf ['c'] of the "
+        "updates is not in the state's velocity (leaves: 3 came, 2 expected).",
     ),
     Bad(
         "another container",
         lambda: step(BALL, [W, W], params=None),
         ValueError,
-        "momentum: the updates and the state's velocity are different trees: the updates have no leaf"
-        " ['b'], which the state's velocity have (2 leaves came, 2 were expected).",
+        "momentum: the updates and the state's velocity are different trees: leaf ['b'] of the "
+        "state's velocity is missing from the updates (leaves: 2 came, 2 expected).",
     ),
     Bad(
         "(1,) on (2,)",
@@ -468,8 +468,8 @@ TABLE = [
         "params of another tree",
         lambda: step(BALL, params={"w": W}),
         ValueError,
-        "momentum: the updates and the params are different trees: the updates have leaf ['b'], which"
-        " the params do not have (2 leaves came, 1 were expected).",
+        "momentum: the updates and the params are different trees: leaf ['b'] of the updates is "
+        "not in the params (leaves: 2 came, 1 expected).",
     ),
     Bad(
         "integer updates",
@@ -549,16 +549,15 @@ TABLE = [
         "master of another tree",
         lambda: MASTERS.update(NARROW, MASTERS.init({"v": NARROW["w"]}), NARROW),
         ValueError,
-        "mixed_precision: the params and the state's master are different trees: the params have no "
-        "leaf ['v'], which the state's master have (1 leaves came, 1 were expected).",
+        "mixed_precision: the params and the state's master are different trees: leaf ['v'] of "
+        "the state's master is missing from the params (leaves: 1 came, 1 expected).",
     ),
     Bad(
         "master of wide params",
         lambda: MASTERS.update(NARROW, MASTERS.init({"w": W}), NARROW),
         ValueError,
-        "mixed_precision: the narrow params and the state's master are different trees: the narrow "
-        "params have leaf ['w'], which the state's master do not have (1 leaves came, 0 were "
-        "expected).",
+        "mixed_precision: the narrow params and the state's master are different trees: leaf "
+        "['w'] of the narrow params is not in the state's master (leaves: 1 came, 0 expected).",
     ),
     Bad(
         "average_params needs params",
@@ -1580,8 +1579,8 @@ TABLE = [
         "apply, a leaf missing",
         lambda: jos.apply_updates(PARAMS, {"w": W}),
         ValueError,
-        "apply_updates: the updates and the params are different trees: the updates have no leaf "
-        "['b'], which the params have (1 leaves came, 2 were expected).",
+        "apply_updates: the updates and the params are different trees: leaf ['b'] of the "
+        "params is missing from the updates (leaves: 1 came, 2 expected).",
     ),
     Bad(
         "apply (3, 1) to (3,)",

@@ -1637,9 +1637,8 @@ TABLE = [
         "out with fewer params",
         lambda: torch.to_state_dict(BALL, [W], stepped(BALL)),
         ValueError,
-        "torch.to_state_dict: the params and the state's velocity are different trees: the "
-        "params have no leaf [1], which the state's velocity have (1 leaves came, 2 were "
-        "expected).",
+        "torch.to_state_dict: the params and the state's velocity are different trees: leaf [1] "
+        "of the state's velocity is missing from the params (leaves: 1 came, 2 expected).",
     ),
     Bad(
         "out with other shapes",
@@ -1882,9 +1881,8 @@ TABLE = [
         "store out with fewer params",
         lambda: keras.to_state_dict(VELOCITY, [W], stepped(VELOCITY)),
         ValueError,
-        "keras.to_state_dict: the params and the state's velocity are different trees: the "
-        "params have no leaf [1], which the state's velocity have (1 leaves came, 2 were "
-        "expected).",
+        "keras.to_state_dict: the params and the state's velocity are different trees: leaf [1] "
+        "of the state's velocity is missing from the params (leaves: 1 came, 2 expected).",
     ),
     Bad(
         "store out without a learning rate",
@@ -1983,15 +1981,15 @@ TABLE = [
         "optax state masked",
         lambda: optax.load_state(BALL, PARAMS, ox.masked(ox.trace(0.9), [True, False]).init(PARAMS)),
         ValueError,
-        "optax.load_state: the arrays of trace and the params are different trees: the arrays of "
-        "trace have no leaf [1], which the params have (1 leaves came, 2 were expected).",
+        "optax.load_state: the arrays of trace and the params are different trees: leaf [1] of "
+        "the params is missing from the arrays of trace (leaves: 1 came, 2 expected).",
     ),
     Bad(
         "optax state of another tree",
         lambda: optax.load_state(BALL, {"w": W, "b": W}, BALL_OF_OPTAX),
         ValueError,
-        "optax.load_state: the arrays of trace and the params are different trees: the arrays of "
-        "trace have no leaf ['b'], which the params have (2 leaves came, 2 were expected).",
+        "optax.load_state: the arrays of trace and the params are different trees: leaf ['b'] "
+        "of the params is missing from the arrays of trace (leaves: 2 came, 2 expected).",
     ),
     Bad(
         "optax state of another shape",
@@ -2009,8 +2007,8 @@ TABLE = [
         "optax state None",
         lambda: optax.load_state(BALL, PARAMS, {"trace": None}),
         ValueError,
-        "optax.load_state: the arrays of trace and the params are different trees: the arrays of "
-        "trace have no leaf [0], which the params have (0 leaves came, 2 were expected).",
+        "optax.load_state: the arrays of trace and the params are different trees: leaf [0] of "
+        "the params is missing from the arrays of trace (leaves: 0 came, 2 expected).",
     ),
     Bad(
         "optax mean square below 0",
@@ -2103,9 +2101,8 @@ TABLE = [
         "optax fields out with fewer params",
         lambda: optax.to_state_dict(BALL, [W], stepped(BALL)),
         ValueError,
-        "optax.to_state_dict: the params and the state's velocity are different trees: the "
-        "params have no leaf [1], which the state's velocity have (1 leaves came, 2 were "
-        "expected).",
+        "optax.to_state_dict: the params and the state's velocity are different trees: leaf [1] "
+        "of the state's velocity is missing from the params (leaves: 1 came, 2 expected).",
     ),
     Bad(
         "optax fields out with another shape",
@@ -2164,16 +2161,16 @@ TABLE = [
             BALL, PARAMS, stepped(BALL), ox.masked(ox.trace(0.9), [True, False]).init(PARAMS)
         ),
         ValueError,
-        "optax.to_state: the arrays of trace to fill and the params are different trees: the "
-        "arrays of trace to fill have no leaf [1], which the params have (1 leaves came, 2 were "
+        "optax.to_state: the arrays of trace to fill and the params are different trees: leaf "
+        "[1] of the params is missing from the arrays of trace to fill (leaves: 1 came, 2 "
         "expected).",
     ),
     Bad(
         "optax state to fill of another tree",
         lambda: optax.to_state(BALL, PARAMS, stepped(BALL), ox.trace(0.9).init({"w": W})),
         ValueError,
-        "optax.to_state: the arrays of trace to fill and the params are different trees: the "
-        "arrays of trace to fill have no leaf [0], which the params have (1 leaves came, 2 were "
+        "optax.to_state: the arrays of trace to fill and the params are different trees: leaf "
+        "[0] of the params is missing from the arrays of trace to fill (leaves: 1 came, 2 "
         "expected).",
     ),
     Bad(

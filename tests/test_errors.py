@@ -86,8 +86,8 @@ BAD_UPDATES = [
         lambda: {"a": jnp.ones(3)},
         for_tree(),
         ValueError,
-        TREES + "the updates have no leaf ['b'], which the state's velocity have "
-        "(1 leaves came, 2 were expected).",
+        TREES + "leaf ['b'] of the state's velocity is missing from the updates (leaves: 1 "
+        "came, 2 expected).",
     ),
     BadUpdate(
         "extra-leaf",
@@ -95,8 +95,8 @@ BAD_UPDATES = [
         lambda: tree(c=jnp.ones(2)),
         for_tree(),
         ValueError,
-        TREES + "the updates have leaf ['c'], which the state's velocity do not have "
-        "(3 leaves came, 2 were expected).",
+        TREES + "leaf ['c'] of the updates is not in the state's velocity (leaves: 3 came, 2 "
+        "expected).",
     ),
     BadUpdate(
         "none-for-leaf",
@@ -104,7 +104,7 @@ BAD_UPDATES = [
         lambda: tree(b=None),
         for_tree(),
         ValueError,
-        TREES + "the updates have no leaf ['b'],",
+        TREES + "leaf ['b'] of the state's velocity is missing from the updates (leaves: 1",
     ),
     BadUpdate(
         "leaf-for-none",
@@ -112,7 +112,7 @@ BAD_UPDATES = [
         tree,
         for_tree(b=None),
         ValueError,
-        TREES + "the updates have leaf ['b'], which the state's velocity do not have",
+        TREES + "leaf ['b'] of the updates is not in the state's velocity (leaves: 2",
     ),
     BadUpdate(
         "no-tree-at-all",
@@ -120,7 +120,7 @@ BAD_UPDATES = [
         lambda: None,
         for_tree(),
         ValueError,
-        TREES + "the updates have no leaf ['a'],",
+        TREES + "leaf ['a'] of the state's velocity is missing from the updates (leaves: ",
     ),
     BadUpdate(
         "list-for-dict",
@@ -128,7 +128,7 @@ BAD_UPDATES = [
         lambda: list(tree().values()),
         for_tree(),
         ValueError,
-        TREES + "the updates have no leaf ['a'],",
+        TREES + "leaf ['a'] of the state's velocity is missing from the updates (leaves: ",
     ),
     BadUpdate(
         "tuple-for-list",
@@ -160,8 +160,8 @@ BAD_UPDATES = [
         tree,
         for_tree(),
         ValueError,
-        "momentum: the updates and the params are different trees: the updates have leaf ['b'], "
-        "which the params do not have (2 leaves came, 1 were expected).",
+        "momentum: the updates and the params are different trees: leaf ['b'] of the updates is "
+        "not in the params (leaves: 2 came, 1 expected).",
         lambda: {"a": jnp.ones(3)},
     ),
     # shapes
@@ -748,14 +748,15 @@ BAD_CALLS = [
         "apply-missing-leaf",
         lambda: jos.apply_updates(tree(), {"a": jnp.ones(3)}),
         ValueError,
-        "apply_updates: the updates and the params are different trees: the updates have no leaf "
-        "['b'], which the params have (1 leaves came, 2 were expected).",
+        "apply_updates: the updates and the params are different trees: leaf ['b'] of the "
+        "params is missing from the updates (leaves: 1 came, 2 expected).",
     ),
     Bad(
         "apply-to-none",
         lambda: jos.apply_updates(tree(a=None), tree()),
         ValueError,
-        "apply_updates: the updates and the params are different trees: the updates have leaf ['a'],",
+        "apply_updates: the updates and the params are different trees: leaf ['a'] of "
+        "the updates is not in the params (leaves: 2",
     ),
     Bad(
         "apply-(3,1)-to-(3,)",

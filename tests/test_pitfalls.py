@@ -77,7 +77,7 @@ def test_01_a_gradient_of_another_shape_is_an_error(make):
 def test_02_a_gradient_tree_of_another_structure_is_named_in_one_line(make):
     many = {f"layer{i}": jnp.ones(()) for i in range(200)}
     tx = make()
-    with pytest.raises(ValueError, match=r"have no leaf \['layer7'\]") as caught:
+    with pytest.raises(ValueError, match=r"leaf \['layer7'\] of the .* is missing") as caught:
         update(tx, {k: v for k, v in many.items() if k != "layer7"}, tx.init(many), many)
     assert len(str(caught.value)) < 300
 

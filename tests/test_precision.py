@@ -431,8 +431,8 @@ def test_updates_without_params_or_with_other_masters_are_refused():
     ):
         tx.update(w, state)
     wide = jax.tree.map(lambda x: x.astype(jnp.float32), w)
-    text = "mixed_precision: the narrow params and the state's master are different trees: the narrow "
-    text += "params have no leaf ['a'], which the state's master have"
+    text = "mixed_precision: the narrow params and the state's master are different trees: leaf ['a'] "
+    text += "of the state's master is missing from the narrow params (leaves: 0 came, 1 expected)."
     with pytest.raises(ValueError, match=re.escape(text)):
         tx.update(wide, state, wide)
     text = "mixed_precision: expected the MixedPrecisionState that its init returned, got SGDState."

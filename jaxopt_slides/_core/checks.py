@@ -43,11 +43,11 @@ def _difference(got: PyTree, expected: PyTree, what: str, of: str) -> str:
     if missing := [p for p in expected_paths if p not in set(got_paths)]:
         if not missing[0]:
             return f"the {what} are not a single leaf, which the {of} are"
-        return f"the {what} have no {where(missing[0])}, which the {of} have"
+        return f"{where(missing[0])} of the {of} is missing from the {what}"
     if unknown := [p for p in got_paths if p not in set(expected_paths)]:
         if not unknown[0]:
             return f"the {what} are a single leaf, which the {of} are not"
-        return f"the {what} have {where(unknown[0])}, which the {of} do not have"
+        return f"{where(unknown[0])} of the {what} is not in the {of}"
     return f"the containers differ {_different_containers(got, expected)}"
 
 
@@ -109,8 +109,8 @@ def require_same_tree(owner: str, what: str, tree: PyTree, of: str, like: PyTree
         return
     raise ValueError(
         f"{owner}: the {what} and the {of} are different trees: "
-        f"{_difference(tree, like, what, of)} ({got.num_leaves} leaves came, {expected.num_leaves} "
-        f"were expected)."
+        f"{_difference(tree, like, what, of)} (leaves: {got.num_leaves} came, {expected.num_leaves} "
+        f"expected)."
     )
 
 
